@@ -1,0 +1,235 @@
+//! Every diagnostic code, with what its documentation page says.
+
+use super::Code;
+
+/// What the documentation says of one code.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CodeInfo {
+    /// The code.
+    pub code: Code,
+    /// The problem in a few words.
+    pub title: &'static str,
+    /// How it comes about.
+    pub cause: &'static str,
+    /// How to put it right.
+    pub cure: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $title:literal, $cause:literal, $cure:literal;)*) => {
+        impl Code {
+            $(#[doc = $title] pub const $name: Code = Code($number);)*
+        }
+        const CODES: &[CodeInfo] = &[
+            $(CodeInfo { code: Code::$name, title: $title, cause: $cause, cure: $cure },)*
+        ];
+    };
+}
+
+/// All codes, in ascending order.
+pub fn codes() -> &'static [CodeInfo] {
+    CODES
+}
+
+/// What is known of `code`.
+pub fn code_info(code: Code) -> Option<&'static CodeInfo> {
+    CODES.iter().find(|info| info.code == code)
+}
+
+codes! {
+    YAML_SYNTAX = 1, "the text is not YAML",
+        "The YAML parser could not make sense of the text at this place.",
+        "Look at the marked place and at the line above it: indentation, an unclosed quote or bracket, or a `: ` inside an unquoted text are the usual causes.";
+    NOT_UTF8 = 2, "the file is not UTF-8 text",
+        "A runbook is Unicode text in UTF-8.",
+        "Save the file as UTF-8.";
+    CONTROL_CHARACTER = 3, "a control character in the text",
+        "NUL and other control characters cannot be seen by a reviewer and mean different things to different tools.",
+        "Remove the character, or write it as an escape such as \"\\x07\" in a double-quoted text.";
+    BIDI_CHARACTER = 4, "a bidirectional control character in the text",
+        "Such characters make a text look different from what it is.",
+        "Remove the character, or write it as an escape such as \"\\u202e\" in a double-quoted text.";
+    SEVERAL_DOCUMENTS = 5, "more than one YAML document in the file",
+        "A file holds one document; everything after the second `---` would be ignored.",
+        "Split the file.";
+    EMPTY_DOCUMENT = 6, "the file holds no document",
+        "There is nothing to read.",
+        "Start with `apiVersion: runbook/v1` and `kind: Runbook`.";
+    DUPLICATE_KEY = 7, "the same key twice in one map",
+        "One of the two would silently win.",
+        "Remove one of them.";
+    MERGE_KEY = 8, "merge keys are not part of the language",
+        "`<<` hides where a value comes from, and YAML 1.2 dropped it.",
+        "Write the keys out, or use `defaults` or `vars`.";
+    UNKNOWN_TAG = 9, "a YAML tag the language does not know",
+        "Tags such as `!!python/object` or `!secret` ask a reader to do something; this one does nothing on request.",
+        "Remove the tag.";
+    ANCHOR_LIMIT = 10, "aliases expand to too much",
+        "Aliases of aliases can make a small file grow to gigabytes.",
+        "Write the repeated parts out, or use `vars`.";
+    TOO_DEEP = 11, "nested too deeply",
+        "No runbook needs this many levels; a reader that followed them could run out of stack.",
+        "Flatten the structure.";
+    TOO_LARGE = 12, "the file or one of its values is too large",
+        "A runbook is text that people read; limits keep a mistake from taking all memory.",
+        "Keep large data in a file of its own and name the file.";
+    KEY_NOT_TEXT = 13, "a key that is not plain text",
+        "Keys are names; a list, a map or nothing cannot be one.",
+        "Write the key as text.";
+    UNKNOWN_ALIAS = 14, "an alias without its anchor",
+        "`*name` repeats what `&name` marked earlier in the file.",
+        "Mark the value with `&name` first, or quote the text if the `*` belongs to it.";
+
+    UNKNOWN_KEY = 101, "a key the language does not know",
+        "Unknown keys are refused, so that a misspelt `rollback` is not silently left out.",
+        "Correct the spelling, or remove the key.";
+    MISSING_KEY = 102, "a required key is missing",
+        "The thing cannot be understood without it.",
+        "Add the key.";
+    WRONG_TYPE = 103, "a value of the wrong type",
+        "The key takes another type of value.",
+        "Write a value of the type that the message names.";
+    NOT_SUPPORTED_YET = 104, "a key that this version cannot carry out yet",
+        "The key is part of the language, but this version of the engine does not implement it; ignoring it would be worse.",
+        "Wait for a version that supports it, or write the step another way.";
+    BAD_API_VERSION = 105, "not a version of the language that is known",
+        "`apiVersion` says by which rules the file is read.",
+        "Write `apiVersion: runbook/v1`.";
+    BAD_KIND = 106, "not a kind of file that is known",
+        "`kind` says what the file is.",
+        "Write `kind: Runbook`.";
+    BAD_NAME = 107, "not a valid name",
+        "Names appear in file names, expressions and commands, so their alphabet is small.",
+        "Use the form that the message shows.";
+    BAD_VALUE = 108, "a value that is not allowed here",
+        "The key takes one of a few values.",
+        "Use one of the values that the message names.";
+    BAD_DURATION = 109, "not a duration",
+        "Durations carry units, so that nobody has to guess seconds or minutes.",
+        "Write for example `500ms`, `30s`, `5m` or `1h30m`.";
+    LOSSY_SCALAR = 110, "an unquoted value that loses data as text",
+        "YAML reads `1.10` as the number 1.1, `+7999` as a number and `NO` (in old readers) as false.",
+        "Put the value in quotes.";
+    NO_ACTION = 111, "a step without an action",
+        "A step does exactly one thing, named by its action key.",
+        "Add an action key such as `run`, `manual`, `wait`, `assert`, `set`, `steps` or `parallel`.";
+    SEVERAL_ACTIONS = 112, "a step with more than one action",
+        "With two actions in a step it would be unclear which of them failed and what a rollback undoes.",
+        "Split it into two steps.";
+    DUPLICATE_ID = 113, "the same id twice",
+        "An id names one step in the whole file; references would be ambiguous.",
+        "Rename one of them.";
+    EMPTY_LIST = 114, "an empty list where something is needed",
+        "The key needs at least one entry.",
+        "Add an entry, or remove the key.";
+    BAD_PATTERN = 115, "not a regular expression",
+        "The pattern could not be compiled.",
+        "Correct the pattern; the syntax is that of Rust's regex crate.";
+    KEY_NOT_HERE = 116, "a key that makes no sense on this kind of step",
+        "The key is known, but means nothing for this action.",
+        "Remove the key, or move it to the step it belongs to.";
+    UNKNOWN_ACTION_KIND = 117, "an action or target that no loaded executor knows",
+        "The key belongs to an executor that this program was built without.",
+        "Use a program that has the executor.";
+    BAD_DEFAULT = 118, "a default that does not fit its input",
+        "The default would be refused if an operator gave it.",
+        "Make the default fit type, options, pattern and limits.";
+    BAD_DATE = 119, "not a date",
+        "Dates are written as in ISO 8601.",
+        "Write for example `2027-01-31`.";
+
+    UNKNOWN_REFERENCE = 201, "a name that does not exist",
+        "Every reference is resolved before anything runs; it is never an empty text.",
+        "Correct the spelling, or define the name.";
+    NOT_AN_ANCESTOR = 202, "a step that does not come before this one",
+        "Its result may not exist yet when it is asked for.",
+        "Add it to `needs`, or move the step.";
+    BAD_EXPRESSION = 203, "not an expression",
+        "The expression could not be parsed.",
+        "Correct it; only expressions are allowed, no statements.";
+    UNKNOWN_FILTER = 204, "a filter, test or function that does not exist",
+        "It would fail when the step runs; so it is refused now.",
+        "Use one that the reference lists.";
+    UNCLOSED_INTERPOLATION = 205, "`${{` without its `}}`",
+        "The text after it would be taken as part of the expression.",
+        "Close it with `}}`.";
+    INTERPOLATION_IN_CONDITION = 206, "`${{ }}` around a condition",
+        "Conditions are bare expressions.",
+        "Remove the `${{` and `}}`.";
+    DYNAMIC_REFERENCE = 207, "a reference that cannot be resolved before the run",
+        "`steps[name]` could mean any step, so it cannot be checked.",
+        "Name the step: `steps.name`.";
+    RESULT_NOT_HERE = 208, "`result` outside the step it belongs to",
+        "`result` is the result of the step itself and exists only after its action.",
+        "Use `steps.<id>` for another step's result.";
+    UNKNOWN_FIELD = 209, "a step has no such field",
+        "A step offers `status`, `reason`, `stdout`, `stderr`, `exit_code`, `outputs` and `items`.",
+        "Use one of these, or declare an output.";
+    UNKNOWN_OUTPUT = 210, "a step declares no such output",
+        "Outputs are declared by the step that makes them.",
+        "Add it to that step's `outputs`, or correct the spelling.";
+    NOT_A_BOOL = 211, "a condition that can never be true or false",
+        "A condition must yield true or false; texts and numbers are not taken for one.",
+        "Compare it with something.";
+
+    TEMPLATE_IN_UNSAFE_PLACE = 301, "a value where the shell would read it as code",
+        "In this place the text is parsed again, so no quoting can keep a value from becoming a command.",
+        "Pass the value through `env:` and use the variable, or write the command as a list (argv).";
+    SHELL_SYNTAX = 302, "the script's quoting cannot be followed",
+        "The engine must know the quoting around each `${{ }}`; here a quote, bracket or here-document does not end.",
+        "Close it.";
+    RAW_VALUE = 303, "a value that becomes part of the program text",
+        "`| raw` puts the value into the script as it is; whoever controls the value controls the command.",
+        "Leave `| raw` away unless the value is really a piece of program.";
+
+    UNKNOWN_STEP = 401, "`needs` names a step that does not exist",
+        "The order of steps is fixed before anything runs.",
+        "Correct the spelling.";
+    CYCLE = 402, "steps that wait for each other",
+        "None of them could ever start.",
+        "Remove one of the `needs`.";
+    NEEDS_OUT_OF_SCOPE = 403, "`needs` reaches into or out of a place it cannot",
+        "A step can wait for steps beside it or outside of its group, not for a group that contains it or for rollback and cleanup steps.",
+        "Name a step that can end before this one starts.";
+    RETRY_NOT_IDEMPOTENT = 404, "a retry on an action that may not be repeated",
+        "Repeating an action whose first attempt may have half happened can do damage.",
+        "Add `idempotent: true` if a repetition does no harm, or remove `retry`.";
+    IRREVERSIBLE_WITHOUT_CONFIRM = 405, "a point of no return without a confirmation",
+        "After an irreversible step nothing before it can be rolled back, so a person must agree first.",
+        "Add `confirm: …`.";
+    UNKNOWN_TARGET = 406, "a target that does not exist",
+        "The target is not declared.",
+        "Declare it under `targets`, or use `local`.";
+    REVIEW_OVERDUE = 407, "the review of this runbook is overdue",
+        "`review_by` has passed.",
+        "Review the runbook and set a new date.";
+    ARGV_NOT_SAFE = 408, "a list command whose program is computed",
+        "Which program runs must be readable in the file.",
+        "Write the program's name, or use `run` with a choice of steps.";
+    CHECK_WITH_EFFECT = 409, "a check with an effect",
+        "Checks may run any number of times, also in rehearsals; they only look.",
+        "Move the change into a step.";
+    USELESS_VERIFY = 410, "a verification that cannot fail",
+        "A check that always passes proves nothing.",
+        "Compare with what is expected.";
+
+    UNKNOWN_INPUT = 501, "an input that the runbook does not have",
+        "A value was given for a name that is not declared.",
+        "Correct the spelling.";
+    MISSING_INPUT = 502, "a required input has no value",
+        "The runbook cannot be planned without it.",
+        "Give it with `-i name=value`, in `--inputs FILE`, or as `RUNBOOK_INPUT_NAME`.";
+    BAD_INPUT = 503, "a value that its input does not accept",
+        "The value does not fit the input's type, options, pattern or limits.",
+        "Give a value that fits.";
+    VAR_FAILED = 504, "a variable could not be computed",
+        "The expression failed with the given inputs.",
+        "Look at the expression and the inputs.";
+    UNKNOWN_SELECTION = 505, "a step named on the command line does not exist",
+        "`--from`, `--only` and `--approve` name steps of the runbook.",
+        "Correct the spelling.";
+    CANNOT_READ = 506, "a file cannot be read",
+        "The operating system refused.",
+        "Look at the path and its permissions.";
+}

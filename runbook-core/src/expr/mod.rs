@@ -1,0 +1,1 @@
+//! Expressions and the texts they stand in.

@@ -1,0 +1,1 @@
+//! Shell syntax, as far as the engine must know it.
