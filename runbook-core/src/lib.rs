@@ -3,7 +3,17 @@
 pub mod diag;
 pub mod expr;
 pub mod ids;
+pub mod kind;
+#[cfg(feature = "engine")]
+pub mod local;
+pub mod model;
+pub mod plan;
+#[cfg(feature = "engine")]
+pub mod port;
+pub mod run;
 pub mod shell;
 pub mod source;
+#[cfg(feature = "engine")]
+pub mod store;
 pub mod value;
 pub mod yaml;

@@ -1,0 +1,108 @@
+//! The static half of executors: what `validate` and `plan` need to know of an action or a target,
+//! without network and without async.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::diag::Diagnostics;
+use crate::model::Effect;
+use crate::value::Value;
+use crate::yaml::Node;
+
+/// A place where steps act.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Its name in the runbook.
+    pub name: String,
+    /// The key of its kind.
+    pub kind: String,
+    /// Its parameters.
+    pub params: Value,
+}
+
+impl Target {
+    /// The engine's own machine: the one target that needs no declaration.
+    pub fn local() -> Self {
+        Target { name: "local".into(), kind: "local".into(), params: Value::Null }
+    }
+}
+
+/// What is known of one kind of action before it runs.
+pub trait ActionKind: Send + Sync {
+    /// The key that names it in a step.
+    fn key(&self) -> &str;
+
+    /// Whether this build can carry it out. When not, a step that uses it is reported as not supported yet.
+    fn available(&self) -> bool {
+        true
+    }
+
+    /// Looks at the parameters as written and reports every problem.
+    fn check(&self, params: &Node, found: &mut Diagnostics);
+
+    /// What it may do to the world with these parameters (templates in them are shown as written).
+    fn effect(&self, params: &Value) -> Effect;
+
+    /// One line for people, with rendered or partly rendered parameters.
+    fn show(&self, params: &Value) -> String;
+}
+
+/// What is known of one kind of target before it is reached.
+pub trait TargetKind: Send + Sync {
+    /// The key that names it in `targets`.
+    fn key(&self) -> &str;
+
+    /// Whether this build can reach it.
+    fn available(&self) -> bool {
+        true
+    }
+
+    /// Looks at the parameters as written and reports every problem.
+    fn check(&self, params: &Node, found: &mut Diagnostics);
+}
+
+/// The kinds of actions and targets that a program was built with.
+#[derive(Clone, Default)]
+pub struct Kinds {
+    actions: BTreeMap<String, Arc<dyn ActionKind>>,
+    targets: BTreeMap<String, Arc<dyn TargetKind>>,
+}
+
+impl fmt::Debug for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kinds")
+            .field("actions", &self.actions.keys())
+            .field("targets", &self.targets.keys())
+            .finish()
+    }
+}
+
+impl Kinds {
+    /// Adds a kind of action; one with the same key is replaced.
+    pub fn add_action(&mut self, kind: Arc<dyn ActionKind>) {
+        self.actions.insert(kind.key().to_owned(), kind);
+    }
+
+    /// Adds a kind of target; one with the same key is replaced.
+    pub fn add_target(&mut self, kind: Arc<dyn TargetKind>) {
+        self.targets.insert(kind.key().to_owned(), kind);
+    }
+
+    /// The kind of action called `key`.
+    pub fn action(&self, key: &str) -> Option<&Arc<dyn ActionKind>> {
+        self.actions.get(key)
+    }
+
+    /// The kind of target called `key`.
+    pub fn target(&self, key: &str) -> Option<&Arc<dyn TargetKind>> {
+        self.targets.get(key)
+    }
+
+    /// The keys of all kinds of action.
+    pub fn action_keys(&self) -> impl Iterator<Item = &str> {
+        self.actions.keys().map(String::as_str)
+    }
+}

@@ -1,0 +1,179 @@
+//! What a step can do.
+
+use serde::{Deserialize, Serialize};
+
+use super::Input;
+use crate::expr::{Expr, Template};
+use crate::value::{Duration, Object, Value};
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Action {
+    /// A command on the target.
+    Run(Run),
+    /// A person acts and answers.
+    Manual(Manual),
+    /// Time passes.
+    Wait(Duration),
+    /// Expressions that must hold; the messages are shown when they do not.
+    Assert(Vec<Assertion>),
+    /// Computed values, as outputs of the step.
+    Set(Vec<(String, ValueTemplate)>),
+    /// Steps one after the other, or side by side.
+    Group {
+        /// Side by side.
+        parallel: bool,
+    },
+    /// An action of an executor that plugs in.
+    Custom(CustomAction),
+}
+
+impl Action {
+    /// The key that names it in the language.
+    pub fn key(&self) -> &str {
+        match self {
+            Action::Run(_) => "run",
+            Action::Manual(_) => "manual",
+            Action::Wait(_) => "wait",
+            Action::Assert(_) => "assert",
+            Action::Set(_) => "set",
+            Action::Group { parallel: false } => "steps",
+            Action::Group { parallel: true } => "parallel",
+            Action::Custom(custom) => &custom.kind,
+        }
+    }
+
+    /// Whether it only holds other steps.
+    pub fn is_group(&self) -> bool {
+        matches!(self, Action::Group { .. })
+    }
+
+    /// Whether it is carried out by an executor, and so can leave the world changed.
+    pub fn is_external(&self) -> bool {
+        matches!(self, Action::Run(_) | Action::Custom(_))
+    }
+}
+
+/// One expression that must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Assertion {
+    /// The condition.
+    pub that: Expr,
+    /// Shown when it does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Template>,
+}
+
+/// A command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The command itself.
+    pub command: Command,
+    /// The shell for a script.
+    pub shell: Shell,
+    /// Environment variables, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, Template)>,
+    /// Data on standard input; none means it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stdin: Option<Template>,
+    /// Working directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<Template>,
+}
+
+/// A command, with or without a shell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// A program and its arguments; no shell reads them.
+    Argv(Vec<Template>),
+    /// A script for the target's shell.
+    Script(Template),
+}
+
+/// The shell that reads a script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shell {
+    /// The target's POSIX shell.
+    #[default]
+    Sh,
+    /// Bash.
+    Bash,
+}
+
+impl Shell {
+    /// The program's name.
+    pub fn program(self) -> &'static str {
+        match self {
+            Shell::Sh => "sh",
+            Shell::Bash => "bash",
+        }
+    }
+}
+
+/// What a person is asked to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manual {
+    /// What to do.
+    pub instructions: Template,
+    /// Points to tick.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checklist: Vec<Template>,
+    /// Values the person gives; they become outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Input>,
+}
+
+/// An action of an executor outside of the core.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CustomAction {
+    /// Its action key.
+    pub kind: String,
+    /// Its parameters.
+    pub params: ValueTemplate,
+}
+
+/// A value with templates in its texts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueTemplate {
+    /// Anything without a template in it.
+    Value(Value),
+    /// A text with templates.
+    Text(Template),
+    /// A list.
+    List(Vec<ValueTemplate>),
+    /// A map, in the order written.
+    Map(Vec<(String, ValueTemplate)>),
+}
+
+impl ValueTemplate {
+    /// The value with every template rendered.
+    pub fn render(&self, scope: &Object) -> Result<Value, crate::expr::EvalError> {
+        Ok(match self {
+            ValueTemplate::Value(value) => value.clone(),
+            ValueTemplate::Text(template) => template.render_value(scope)?,
+            ValueTemplate::List(items) => {
+                Value::Array(items.iter().map(|item| item.render(scope)).collect::<Result<_, _>>()?)
+            }
+            ValueTemplate::Map(entries) => {
+                let rendered = entries.iter().map(|(key, value)| Ok((key.clone(), value.render(scope)?)));
+                Value::Object(rendered.collect::<Result<_, _>>()?)
+            }
+        })
+    }
+
+    /// Every expression in it, in order.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match self {
+            ValueTemplate::Value(_) => Vec::new(),
+            ValueTemplate::Text(template) => template.expressions().collect(),
+            ValueTemplate::List(items) => items.iter().flat_map(ValueTemplate::expressions).collect(),
+            ValueTemplate::Map(entries) => entries.iter().flat_map(|(_, v)| v.expressions()).collect(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The frozen plan: a runbook and its inputs, resolved into a graph of nodes that never changes again.
+//!
+//! Everything that decides what will run is in here and under the [digest](Plan::digest); resume,
+//! approval, dry run and report use the plan, never the YAML again.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Expr;
+use crate::ids::NodeId;
+use crate::model::{Check, Metadata, OnConflict, RollbackMode, StepSpec};
+use crate::value::Object;
+
+/// The layout of stored plans; a plan of another layout is refused, never guessed at.
+pub const PLAN_FORMAT: u32 = 1;
+
+/// A runbook with its inputs, ready to run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Plan {
+    /// [`PLAN_FORMAT`].
+    pub format: u32,
+    /// Who and what it is.
+    pub runbook: Metadata,
+    /// The inputs' values.
+    pub inputs: Object,
+    /// The computed variables.
+    pub vars: Object,
+    /// The environment variables that expressions refer to.
+    pub env: Object,
+    /// What keeps two runs apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<PlanLock>,
+    /// Checks before anything happens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preconditions: Vec<Check>,
+    /// Every step, groups and handlers included; a node's place is its id.
+    pub nodes: Vec<Node>,
+    /// What follows a failure.
+    pub rollback: RollbackMode,
+    /// Declared results.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<(String, Expr)>,
+}
+
+/// A lock with its key known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanLock {
+    /// Runs with an equal key exclude each other.
+    pub key: String,
+    /// What the later one does.
+    pub on_conflict: OnConflict,
+}
+
+/// One step of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Node {
+    /// Its name in logs and on the command line: the step's id, or its position (`steps.3`,
+    /// `restart.rollback.1`); unique in the plan and stable as long as the runbook is not reordered.
+    pub key: String,
+    /// What part of the run it belongs to.
+    pub role: Role,
+    /// The group that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<NodeId>,
+    /// Nodes that must be at rest before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<NodeId>,
+    /// The steps of a group, in the order written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<NodeId>,
+    /// The steps that undo it, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollback: Vec<NodeId>,
+    /// The steps that run when its scope ends, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleanup: Vec<NodeId>,
+    /// Whether this run includes it (`--from`, `--only`).
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub selected: bool,
+    /// What it is and does.
+    pub spec: StepSpec,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What part of a run a node belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The body.
+    Body,
+    /// Undoes a node.
+    Rollback(NodeId),
+    /// Runs when the scope of a node ends.
+    Cleanup(NodeId),
+    /// Runs after a failure.
+    OnFailure,
+    /// Runs at the end, whatever happened.
+    Finally,
+}
+
+impl Plan {
+    /// The node `id`.
+    ///
+    /// # Panics
+    /// When `id` belongs to another plan.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// Every node with its id, in the order of the plan.
+    pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::from_index(i), node))
+    }
+
+    /// The node whose key (or step id) is `key`.
+    pub fn find(&self, key: &str) -> Option<NodeId> {
+        self.iter().find(|(_, node)| node.key == key).map(|(id, _)| id)
+    }
+
+    /// The top-level nodes of `role`, in the order written.
+    pub fn roots(&self, role: Role) -> impl Iterator<Item = NodeId> + '_ {
+        self.iter().filter(move |(_, n)| n.role == role && n.parent.is_none()).map(|(id, _)| id)
+    }
+}

@@ -1,0 +1,16 @@
+//! The engine's ports: what executors, approvers, reporters and stores plug into.
+
+mod clock;
+mod connector;
+mod executor;
+mod people;
+mod store;
+
+pub use clock::{Clock, SystemClock};
+pub use connector::{
+    Connection, Connector, ConnectError, ExecCommand, ExecEnd, ExecJob, ExecReport, FileFacts, OutputSink, Recovered,
+    Stream,
+};
+pub use executor::{ActionContext, Connections, Executor};
+pub use people::{Approver, Ask, Reporter, Reply, Notice};
+pub use store::{Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError};

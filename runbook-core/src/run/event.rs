@@ -1,0 +1,421 @@
+//! What a run's log is made of: one entry for every answer the world gave.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::NodeId;
+use crate::value::{Object, Value};
+
+/// One line of a run's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its place in the log, from 1 without a gap.
+    pub seq: u64,
+    /// When it was written.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// An engine took the run; the first entry of every log, and one for every resume.
+    Attached {
+        /// Who started that engine.
+        by: String,
+        /// Version of the engine.
+        engine: String,
+    },
+    /// The runbook's own preconditions were checked.
+    BookChecked {
+        /// One answer a check.
+        checks: Vec<CheckOutcome>,
+    },
+    /// A step's `when` was evaluated.
+    Condition {
+        /// The step.
+        node: NodeId,
+        /// What it yielded.
+        holds: bool,
+    },
+    /// Something about a step could not be evaluated or rendered; it fails without having acted.
+    Unusable {
+        /// The step.
+        node: NodeId,
+        /// Why.
+        reason: String,
+    },
+    /// Checks of a step were asked.
+    Checked {
+        /// The step.
+        node: NodeId,
+        /// Which of its checks.
+        stage: CheckStage,
+        /// One answer a check.
+        checks: Vec<CheckOutcome>,
+    },
+    /// A question was put to people before a step acts.
+    GateOpened {
+        /// The step.
+        node: NodeId,
+        /// What is asked, and for exactly what.
+        question: GateQuestion,
+    },
+    /// Somebody answered at a gate.
+    GateDecided {
+        /// The step.
+        node: NodeId,
+        /// What they said.
+        decision: Decision,
+        /// Digest of what the decision is for.
+        digest: String,
+        /// Who and how.
+        by: Answerer,
+    },
+    /// Nobody answered at a gate in time.
+    GateExpired {
+        /// The step.
+        node: NodeId,
+    },
+    /// An action is about to be carried out. Durable before it is, unless the step only reads.
+    Started {
+        /// The step.
+        node: NodeId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Digest of the rendered action.
+        digest: String,
+    },
+    /// An action ended, or is known not to have begun, or its end is not known.
+    Ended {
+        /// The step.
+        node: NodeId,
+        /// Which attempt.
+        attempt: u32,
+        /// How.
+        result: Box<StepResult>,
+    },
+    /// What became of an action in doubt.
+    Resolved {
+        /// The step.
+        node: NodeId,
+        /// What became of it.
+        resolution: Resolution,
+        /// Who found out, and how.
+        by: Answerer,
+    },
+    /// A person chose what to do about a failed step.
+    Chosen {
+        /// The step.
+        node: NodeId,
+        /// What they chose.
+        choice: Choice,
+        /// Who and how.
+        by: Answerer,
+    },
+    /// A group took longer than its timeout.
+    TimedOut {
+        /// The group.
+        node: NodeId,
+    },
+    /// Whether completed work is undone.
+    RollbackDecided {
+        /// The decision.
+        decision: Undoing,
+        /// Who and how.
+        by: Answerer,
+    },
+    /// Somebody interrupted the run: nothing new starts, what runs is stopped.
+    Interrupted {
+        /// Who and how.
+        by: Answerer,
+    },
+    /// The engine left the run while it waits for people.
+    Suspended {
+        /// The steps that wait.
+        waiting: Vec<NodeId>,
+    },
+    /// Somebody gave the run up; nothing more will happen.
+    Abandoned {
+        /// Why.
+        reason: String,
+        /// Who and how.
+        by: Answerer,
+    },
+    /// The run came to rest.
+    Finished {
+        /// How.
+        outcome: super::Outcome,
+        /// The runbook's declared outputs, as far as they could be computed.
+        outputs: Object,
+    },
+}
+
+/// Which of a step's checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStage {
+    /// `done_when`.
+    DoneWhen,
+    /// `preconditions`.
+    Preconditions,
+    /// `verify`.
+    Verify,
+}
+
+/// The answer to one check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckOutcome {
+    /// What was asked, for people.
+    pub title: String,
+    /// Whether the answer is good.
+    pub passed: bool,
+    /// Whether a bad answer only warns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warn_only: bool,
+    /// What was found, when the answer is bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How often it was asked.
+    pub tries: u32,
+}
+
+impl CheckOutcome {
+    /// Whether it stands in the way.
+    pub fn refuses(&self) -> bool {
+        !self.passed && !self.warn_only
+    }
+}
+
+/// What is asked at a gate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateQuestion {
+    /// The question.
+    pub message: String,
+    /// The rendered action, as text for people.
+    pub action: String,
+    /// Where it acts.
+    pub target: String,
+    /// What it may do to the world.
+    pub effect: crate::model::Effect,
+    /// What would undo it, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<String>,
+    /// What its author wants to be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub show: Option<String>,
+    /// A text that must be typed to agree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phrase: Option<String>,
+    /// Whether it is a point of no return.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
+    /// Digest over the rendered action, target, inputs and everything shown: what is approved is what runs.
+    pub digest: String,
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It may happen.
+    Approve,
+    /// It may not.
+    Deny,
+}
+
+/// Who answered, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answerer {
+    /// Their name: an operating-system user, or `engine` for what follows from a rule.
+    pub who: String,
+    /// The way: `terminal`, `--yes`, `--approve`, `runbook approve`, `rollback: auto`, ….
+    pub how: String,
+}
+
+impl Answerer {
+    /// `who`, by way of `how`.
+    pub fn new(who: impl Into<String>, how: impl Into<String>) -> Self {
+        Answerer { who: who.into(), how: how.into() }
+    }
+
+    /// The engine itself, because of `rule`.
+    pub fn engine(rule: impl Into<String>) -> Self {
+        Self::new("engine", rule)
+    }
+}
+
+/// What became of an action in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// It happened.
+    Done,
+    /// It happened and failed, or half happened.
+    Failed,
+    /// It did not happen, or may be repeated: back to pending.
+    Retry,
+    /// Nothing more can be found out here; somebody else must say.
+    Unknown,
+}
+
+/// What to do about a failed step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Try again.
+    Retry,
+    /// Go on without it.
+    Skip,
+    /// Stop and undo.
+    Rollback,
+    /// Stop.
+    Stop,
+}
+
+/// Whether completed work is undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undoing {
+    /// Yes, now.
+    Begin,
+    /// No.
+    Decline,
+    /// Nobody was there to say; it can be done later.
+    Defer,
+}
+
+/// How an action ended, without judging whether that is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It came to its end and said how.
+    Completed,
+    /// It was stopped at its time limit.
+    TimedOut,
+    /// It was stopped on request.
+    Cancelled,
+    /// It did not begin.
+    NotStarted,
+    /// It began, or may have; what became of it is not known.
+    Unknown,
+}
+
+/// What is known of an action after it ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StepResult {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether that is a success, `expect` included.
+    pub ok: bool,
+    /// Why not, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// A command's exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// What it wrote to standard output.
+    #[serde(default, skip_serializing_if = "Captured::is_empty")]
+    pub stdout: Captured,
+    /// What it wrote to standard error.
+    #[serde(default, skip_serializing_if = "Captured::is_empty")]
+    pub stderr: Captured,
+    /// Other fields of the result (`status`, `json`, a manual step's fields, …).
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub fields: Object,
+    /// The step's declared outputs.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub outputs: Object,
+    /// Who answered, for a step that a person carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Answerer>,
+}
+
+impl StepResult {
+    /// A result that says only how it ended and whether that is good.
+    pub fn new(ending: Ending, ok: bool) -> Self {
+        StepResult {
+            ending,
+            ok,
+            reason: None,
+            exit_code: None,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            fields: Object::new(),
+            outputs: Object::new(),
+            by: None,
+        }
+    }
+
+    /// A completed, good result.
+    pub fn success() -> Self {
+        Self::new(Ending::Completed, true)
+    }
+
+    /// A bad result and why.
+    pub fn failure(ending: Ending, reason: impl Into<String>) -> Self {
+        StepResult { reason: Some(reason.into()), ..Self::new(ending, false) }
+    }
+
+    /// What expressions see as `result`.
+    pub fn to_value(&self) -> Value {
+        let mut object = self.fields.clone();
+        if let Some(code) = self.exit_code {
+            object.insert("exit_code".into(), code.into());
+        }
+        if let Some(text) = self.stdout.whole() {
+            object.insert("stdout".into(), text.into());
+        }
+        if let Some(text) = self.stderr.whole() {
+            object.insert("stderr".into(), text.into());
+        }
+        Value::Object(object)
+    }
+}
+
+/// A stream of output: whole when it is small, else its head and tail; all of it is in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    /// The whole text, or its beginning. Bytes that are not UTF-8 are shown as U+FFFD.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub head: String,
+    /// The end, when the middle is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<String>,
+    /// How many bytes were written in all.
+    pub bytes: u64,
+    /// SHA-256 of them all, in hex, when the middle is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The file that holds them all, relative to the run's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+impl Captured {
+    /// Output up to this many bytes is kept whole in the log and can be used in expressions.
+    pub const WHOLE: usize = 256 * 1024;
+    /// How much of the head and of the tail of larger output is kept.
+    pub const ENDS: usize = 8 * 1024;
+
+    /// A small text.
+    pub fn of_text(text: impl Into<String>) -> Self {
+        let head = text.into();
+        Captured { bytes: head.len() as u64, head, ..Self::default() }
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// The whole text; `None` when the middle is left out.
+    pub fn whole(&self) -> Option<&str> {
+        self.tail.is_none().then_some(self.head.as_str())
+    }
+}
