@@ -331,6 +331,9 @@ pub struct StepResult {
     /// The step's declared outputs.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub outputs: Object,
+    /// Whether another attempt is pointless, whatever `retry` says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub give_up: bool,
     /// Who answered, for a step that a person carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Answerer>,
@@ -348,6 +351,7 @@ impl StepResult {
             stderr: Captured::default(),
             fields: Object::new(),
             outputs: Object::new(),
+            give_up: false,
             by: None,
         }
     }

@@ -3,12 +3,17 @@
 //! Pure: no clock, no files, no processes, no async. A run's whole state is the fold of its log.
 
 mod event;
+mod flow;
+mod machine;
 mod outcome;
 mod state;
+mod wants;
 
 pub use event::{
-    Answerer, Captured, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, Resolution,
-    StepResult, Undoing,
+    Answerer, Captured, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion,
+    Resolution, StepResult, Undoing,
 };
+pub use machine::Machine;
 pub use outcome::Outcome;
-pub use state::State;
+pub use state::{Doubt, End, NodeState, Phase, Stage, State, Status};
+pub use wants::Want;

@@ -1,0 +1,566 @@
+//! How nodes hand over to each other: what starts when something ends, where a failure stops, and in
+//! which order a scope is unwound.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::event::Undoing;
+use super::machine::{Machine, after};
+use super::state::{Closing, Container, ContainerState, End, Phase, Stage, Unit, Unwind};
+use crate::ids::NodeId;
+use crate::model::{Action, RollbackMode, StepFailure};
+use crate::plan::Role;
+
+/// What an entry has set in motion and is not settled yet.
+pub(super) struct Work {
+    pub(super) at: Timestamp,
+    /// Nodes that may be able to start.
+    promote: VecDeque<NodeId>,
+    /// Containers in which something has ended.
+    look: VecDeque<Container>,
+}
+
+impl Work {
+    pub(super) fn new(at: Timestamp) -> Self {
+        Work { at, promote: VecDeque::new(), look: VecDeque::new() }
+    }
+}
+
+impl Machine {
+    /// Follows everything the entry has set in motion to its end. A loop, not a recursion: a plan may
+    /// be one chain of a hundred thousand steps.
+    pub(super) fn settle(&mut self, work: &mut Work) {
+        loop {
+            if let Some(id) = work.promote.pop_front() {
+                self.promote(id, work);
+            } else if let Some(container) = work.look.pop_front() {
+                self.look_at(container, work);
+            } else if !self.advance(work) {
+                return;
+            }
+        }
+    }
+
+    // ── one node ────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn set_phase(&mut self, id: NodeId, phase: Phase) {
+        let (was, is) = (self.is_busy(id), phase.is_busy());
+        let resting = matches!(phase, Phase::Rest(_) | Phase::Idle);
+        self.node_mut(id).phase = phase;
+        let is = is || self.group_is_busy(id);
+        if was != is {
+            self.shift_busy(self.container_of(id), is);
+        }
+        if resting {
+            self.state.active.remove(&id);
+        } else {
+            self.state.active.insert(id);
+        }
+    }
+
+    fn is_busy(&self, id: NodeId) -> bool {
+        self.state.node(id).phase.is_busy() || self.group_is_busy(id)
+    }
+
+    fn group_is_busy(&self, id: NodeId) -> bool {
+        self.state.container(Container::Group(id)).busy > 0
+    }
+
+    /// A member of `container` became busy or stopped being so; so may whatever holds the container.
+    fn shift_busy(&mut self, mut container: Container, busy: bool) {
+        loop {
+            let state = self.container_mut(container);
+            let before = state.busy;
+            state.busy = if busy { before + 1 } else { before.saturating_sub(1) };
+            let Container::Group(group) = container else { return };
+            let edge = if busy { before == 0 } else { before == 1 };
+            if !edge || self.state.node(group).phase.is_busy() {
+                return;
+            }
+            container = self.container_of(group);
+        }
+    }
+
+    pub(super) fn container_of(&self, id: NodeId) -> Container {
+        let node = self.plan().node(id);
+        match (node.parent, node.role) {
+            (Some(group), _) => Container::Group(group),
+            (None, Role::Body) => Container::Body,
+            (None, Role::OnFailure) => Container::Handlers,
+            (None, Role::Finally) => Container::Finally,
+            (None, Role::Rollback(of)) => Container::Undo(of),
+            (None, Role::Cleanup(of)) => Container::Clean(of),
+        }
+    }
+
+    /// Everything the node needs is at rest: it begins its life if nothing stands in its way.
+    fn promote(&mut self, id: NodeId, work: &mut Work) {
+        let node = self.state.node(id);
+        if node.phase != Phase::Idle || self.state.waiting_for[id.index()] > 0 || !self.may_start(id) {
+            return;
+        }
+        if !self.plan().node(id).selected {
+            return self.rest(id, End::NotSelected, work);
+        }
+        if self.plan().node(id).spec.when.is_some() {
+            self.set_phase(id, Phase::When);
+        } else {
+            self.enter_after_when(id, work);
+        }
+    }
+
+    fn may_start(&self, id: NodeId) -> bool {
+        let role = self.plan().node(id).role;
+        if role == Role::Body && self.state.is_stopping() {
+            return false;
+        }
+        let mut container = self.container_of(id);
+        loop {
+            let state = self.state.container(container);
+            if !state.open || state.failing {
+                return false;
+            }
+            let Container::Group(group) = container else { return true };
+            container = self.container_of(group);
+        }
+    }
+
+    pub(super) fn enter_after_when(&mut self, id: NodeId, work: &mut Work) {
+        if self.plan().node(id).spec.done_when.is_empty() {
+            self.enter_preconditions(id, work);
+        } else {
+            self.set_phase(id, Phase::DoneWhen);
+        }
+    }
+
+    pub(super) fn enter_preconditions(&mut self, id: NodeId, work: &mut Work) {
+        if self.plan().node(id).spec.preconditions.is_empty() {
+            self.enter_gate(id, work);
+        } else {
+            self.set_phase(id, Phase::Preconditions);
+        }
+    }
+
+    pub(super) fn enter_gate(&mut self, id: NodeId, work: &mut Work) {
+        if self.plan().node(id).spec.confirm.is_some() && self.state.node(id).approved.is_none() {
+            self.set_phase(id, Phase::OpeningGate);
+        } else {
+            self.enter_action(id, work);
+        }
+    }
+
+    pub(super) fn enter_action(&mut self, id: NodeId, work: &mut Work) {
+        if !self.plan().node(id).spec.action.is_group() {
+            return self.set_phase(id, Phase::Ready { not_before: None });
+        }
+        let order = self.state.orders;
+        self.state.orders += 1;
+        let node = self.node_mut(id);
+        node.order = Some(order);
+        node.started = Some(work.at);
+        node.attempt_started = Some(work.at);
+        node.attempt = 1;
+        node.acted = true;
+        self.set_phase(id, Phase::Open);
+        self.open(Container::Group(id), work);
+    }
+
+    pub(super) fn enter_verification(&mut self, id: NodeId, work: &mut Work) {
+        let spec = &self.plan().node(id).spec;
+        match spec.settle {
+            Some(settle) => self.set_phase(id, Phase::Settling { until: after(work.at, settle) }),
+            None if spec.verify.is_empty() => self.rest(id, End::Succeeded, work),
+            None => self.set_phase(id, Phase::Verifying),
+        }
+    }
+
+    pub(super) fn rest(&mut self, id: NodeId, end: End, work: &mut Work) {
+        self.set_phase(id, Phase::Rest(end));
+        self.node_mut(id).ended = Some(work.at);
+        let container = self.container_of(id);
+        let state = self.container_mut(container);
+        state.unrested = state.unrested.saturating_sub(1);
+        if end.is_good() || self.state.node(id).tolerated {
+            let shape = std::sync::Arc::clone(&self.shape);
+            for &next in &shape.dependents[id.index()] {
+                let left = &mut self.state.waiting_for[next.index()];
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    work.promote.push_back(next);
+                }
+            }
+            work.look.push_back(container);
+        } else {
+            self.scope_fails(container, id, work);
+        }
+    }
+
+    // ── containers ──────────────────────────────────────────────────────────────────────────────
+
+    fn members(&self, container: Container) -> Vec<NodeId> {
+        match container {
+            Container::Body => self.shape.body.clone(),
+            Container::Handlers => self.shape.handlers.clone(),
+            Container::Finally => self.shape.finally.clone(),
+            Container::Group(id) => self.plan().node(id).children.clone(),
+            Container::Undo(id) => self.plan().node(id).rollback.clone(),
+            Container::Clean(id) => self.plan().node(id).cleanup.clone(),
+        }
+    }
+
+    pub(super) fn open(&mut self, container: Container, work: &mut Work) {
+        let members = self.members(container);
+        *self.container_mut(container) =
+            ContainerState { open: true, unrested: members.len() as u32, ..ContainerState::default() };
+        work.promote.extend(members);
+        work.look.push_back(container);
+    }
+
+    /// `cause` failed in `container`: nothing new starts in there.
+    pub(super) fn scope_fails(&mut self, container: Container, cause: NodeId, work: &mut Work) {
+        // The step at the bottom is what people want to hear of, not the groups around it.
+        let deepest = self.state.container(Container::Group(cause)).cause.unwrap_or(cause);
+        let state = self.container_mut(container);
+        state.failing = true;
+        state.cause.get_or_insert(deepest);
+        self.halt(container, work);
+        work.look.push_back(container);
+    }
+
+    /// Whatever has been reached in `container` but has not acted goes back to where it was.
+    pub(super) fn halt(&mut self, container: Container, work: &mut Work) {
+        let reached: Vec<NodeId> = self.state.active.iter().copied().collect();
+        for id in reached {
+            if !self.state.node(id).phase.is_before_action() || !self.is_within(id, container) {
+                continue;
+            }
+            if self.state.node(id).attempt == 0 {
+                self.set_phase(id, Phase::Idle);
+            } else {
+                // It waited for another attempt that will not come.
+                self.rest(id, End::Failed, work);
+            }
+        }
+    }
+
+    fn is_within(&self, id: NodeId, container: Container) -> bool {
+        let mut here = self.container_of(id);
+        loop {
+            if here == container {
+                return true;
+            }
+            let Container::Group(group) = here else { return false };
+            here = self.container_of(group);
+        }
+    }
+
+    /// An interruption does not wait for verifications and pauses; what they would have shown stays open.
+    pub(super) fn cancel_waiting_checks(&mut self, work: &mut Work) {
+        let active: Vec<NodeId> = self.state.active.iter().copied().collect();
+        for id in active {
+            let in_body = self.plan().node(id).role == Role::Body;
+            match self.state.node(id).phase {
+                Phase::Settling { .. } | Phase::Verifying if in_body => {
+                    self.node_mut(id).reason = Some("interrupted before it was verified".to_owned());
+                    self.rest(id, End::Cancelled, work);
+                }
+                Phase::Choosing if in_body => self.finish_failed(id, work),
+                _ => {}
+            }
+        }
+    }
+
+    /// Groups in `container` that were stopped from outside will not end by themselves.
+    fn cancel_open_groups(&mut self, container: Container, work: &Work) {
+        let active: Vec<NodeId> = self.state.active.iter().copied().collect();
+        for id in active {
+            if self.state.node(id).phase == Phase::Open && self.is_within(id, container) {
+                self.set_phase(id, Phase::Rest(End::Cancelled));
+                self.node_mut(id).ended = Some(work.at);
+            }
+        }
+    }
+
+    /// Something ended in `container`: has the container?
+    fn look_at(&mut self, container: Container, work: &mut Work) {
+        let state = self.state.container(container);
+        let complete = state.unrested == 0;
+        let halted = state.failing && state.busy == 0;
+        if !state.open || !(complete || halted) {
+            // A group that is stopped from outside stays open, but whoever holds it may wait for it.
+            if let (Container::Group(group), 0) = (container, state.busy) {
+                let outer = self.container_of(group);
+                if self.state.container(outer).failing {
+                    work.look.push_back(outer);
+                }
+            }
+            return;
+        }
+        match container {
+            Container::Group(group) if self.state.node(group).phase == Phase::Open => {
+                self.group_ends(group, work);
+            }
+            Container::Clean(of) if self.state.unwind.is_none() => {
+                self.container_mut(container).open = false;
+                self.close_further(of, work);
+            }
+            _ => {}
+        }
+    }
+
+    fn group_ends(&mut self, group: NodeId, work: &mut Work) {
+        let state = self.state.container(Container::Group(group));
+        if !state.failing {
+            return self.close(group, true, work);
+        }
+        let cause = state.cause.filter(|cause| *cause != group);
+        self.cancel_open_groups(Container::Group(group), work);
+        if self.state.node(group).reason.is_none() {
+            let name = cause.map(|id| self.plan().node(id).key.clone()).unwrap_or_default();
+            self.node_mut(group).reason = Some(format!("step `{name}` failed"));
+        }
+        if self.plan().node(group).spec.on_failure == StepFailure::Ask {
+            return self.set_phase(group, Phase::Choosing);
+        }
+        self.node_mut(group).tolerated = self.plan().node(group).spec.on_failure == StepFailure::Continue;
+        self.finish_failed(group, work);
+    }
+
+    /// A step has failed and what that means is decided. A failure that the run survives ends the
+    /// group's scope here; any other is unwound with the whole run, undo before cleanup.
+    pub(super) fn finish_failed(&mut self, id: NodeId, work: &mut Work) {
+        let is_group = self.plan().node(id).spec.action.is_group();
+        if is_group && self.is_contained(id) && self.state.node(id).closing.is_none() {
+            self.close(id, false, work);
+        } else {
+            self.rest(id, End::Failed, work);
+        }
+    }
+
+    fn is_contained(&self, id: NodeId) -> bool {
+        let mut here = Some(id);
+        while let Some(id) = here {
+            let node = self.plan().node(id);
+            if self.state.node(id).tolerated || node.spec.on_failure == StepFailure::Continue {
+                return true;
+            }
+            here = node.parent;
+        }
+        false
+    }
+
+    // ── unwinding ───────────────────────────────────────────────────────────────────────────────
+
+    /// The scope of `group` ends: its cleanups run, latest first.
+    fn close(&mut self, group: NodeId, ok: bool, work: &mut Work) {
+        let units = self.cleanups_within(Container::Group(group));
+        self.node_mut(group).closing = Some(Closing { units, ok });
+        self.set_phase(group, Phase::Closing);
+        self.close_next(group, work);
+    }
+
+    fn close_further(&mut self, cleaned: NodeId, work: &mut Work) {
+        let mut here = self.plan().node(cleaned).parent;
+        while let Some(group) = here {
+            if self.state.node(group).phase == Phase::Closing {
+                if self.state.container(Container::Clean(cleaned)).failing {
+                    if let Some(closing) = &mut self.node_mut(group).closing {
+                        closing.ok = false;
+                    }
+                    let key = self.plan().node(cleaned).key.clone();
+                    self.node_mut(group).reason.get_or_insert(format!("the cleanup of `{key}` failed"));
+                }
+                return self.close_next(group, work);
+            }
+            here = self.plan().node(group).parent;
+        }
+    }
+
+    fn close_next(&mut self, group: NodeId, work: &mut Work) {
+        let Some(closing) = &mut self.node_mut(group).closing else { return };
+        if let Some(unit) = closing.units.pop_front() {
+            return self.open(unit.container(), work);
+        }
+        if closing.ok {
+            return self.enter_verification(group, work);
+        }
+        let node = self.plan().node(group);
+        if node.spec.on_failure == StepFailure::Continue {
+            self.node_mut(group).tolerated = true;
+        }
+        self.rest(group, End::Failed, work);
+    }
+
+    /// The cleanups that are due in `scope`, latest first; they count as begun.
+    fn cleanups_within(&mut self, scope: Container) -> VecDeque<Unit> {
+        let due = |machine: &Machine, id: NodeId| {
+            let (node, state) = (machine.plan().node(id), machine.state.node(id));
+            node.role == Role::Body
+                && !node.cleanup.is_empty()
+                && state.acted
+                && !state.cleaned
+                && machine.is_within(id, scope)
+        };
+        let mut found: Vec<NodeId> = match scope {
+            Container::Group(group) => self.descendants(group),
+            _ => self.plan().iter().map(|(id, _)| id).collect(),
+        };
+        found.retain(|id| due(self, *id));
+        found.sort_by_key(|id| std::cmp::Reverse(self.state.node(*id).order));
+        for id in &found {
+            self.node_mut(*id).cleaned = true;
+        }
+        found.into_iter().map(Unit::Clean).collect()
+    }
+
+    fn descendants(&self, group: NodeId) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        let mut left = self.plan().node(group).children.clone();
+        while let Some(id) = left.pop() {
+            found.push(id);
+            left.extend(&self.plan().node(id).children);
+        }
+        found
+    }
+
+    /// The steps that a rollback would undo, latest first: those that acted and say how to undo it,
+    /// back to the last point of no return.
+    pub fn undoable(&self) -> Vec<NodeId> {
+        let acted = |id: &NodeId| self.state.node(*id).acted && self.plan().node(*id).role == Role::Body;
+        let barrier = self
+            .plan()
+            .iter()
+            .filter(|(id, node)| node.spec.irreversible && acted(id))
+            .filter_map(|(id, _)| self.state.node(id).order)
+            .max();
+        let mut found: Vec<NodeId> = self
+            .plan()
+            .iter()
+            .filter(|(id, node)| {
+                !node.rollback.is_empty()
+                    && acted(id)
+                    && self.state.node(*id).order >= barrier
+                    && !self.state.containers.contains_key(&Container::Undo(*id))
+            })
+            .map(|(id, _)| id)
+            .collect();
+        found.sort_by_key(|id| std::cmp::Reverse(self.state.node(*id).order));
+        found
+    }
+
+    fn begin_unwinding(&mut self, undo: bool) {
+        let undos = if undo { self.undoable() } else { Vec::new() };
+        let cleanups = self.cleanups_within(Container::Body);
+        let mut units: Vec<Unit> = undos.into_iter().map(Unit::Undo).chain(cleanups).collect();
+        // Latest first; of one step the undo comes before the cleanup.
+        units.sort_by_key(|unit| {
+            let (Unit::Undo(id) | Unit::Clean(id)) = *unit;
+            (std::cmp::Reverse(self.state.node(id).order), matches!(unit, Unit::Clean(_)))
+        });
+        self.state.unwind = Some(Unwind { current: None, left: units.into() });
+        self.state.stage = Stage::Unwinding;
+    }
+
+    /// A rollback that was put off, or one of a run that is over.
+    pub(super) fn unwind_later(&mut self, work: &mut Work) {
+        self.begin_unwinding(true);
+        let _ = self.unwind_next(work);
+    }
+
+    /// Opens the next unit once the one before is done. `false` when none is left.
+    fn unwind_next(&mut self, work: &mut Work) -> bool {
+        let Some(unwind) = &mut self.state.unwind else { return false };
+        unwind.current = unwind.left.pop_front();
+        match unwind.current {
+            Some(unit) => {
+                self.open(unit.container(), work);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn is_unit_under_way(&self) -> bool {
+        let current = self.state.unwind.as_ref().and_then(|unwind| unwind.current);
+        current.is_some_and(|unit| !Self::has_ended(self.state.container(unit.container())))
+    }
+
+    fn has_ended(state: &ContainerState) -> bool {
+        !state.open || state.unrested == 0 || (state.failing && state.busy == 0)
+    }
+
+    // ── the run ─────────────────────────────────────────────────────────────────────────────────
+
+    /// Moves the run to its next part when this one is done. `true` when something was set in motion.
+    fn advance(&mut self, work: &mut Work) -> bool {
+        match self.state.stage {
+            Stage::Preconditions | Stage::Over => false,
+            Stage::Body => {
+                let body = self.state.container(Container::Body);
+                let refused = body.failing && !body.open;
+                if refused {
+                    self.state.stage = Stage::Over;
+                } else if self.state.is_stopping() {
+                    if body.busy > 0 {
+                        return false;
+                    }
+                    self.cancel_open_groups(Container::Body, work);
+                    self.state.stage = Stage::Handlers;
+                    self.open(Container::Handlers, work);
+                } else if body.unrested > 0 {
+                    return false;
+                } else {
+                    self.begin_unwinding(false);
+                }
+                true
+            }
+            Stage::Handlers => {
+                if !Self::has_ended(self.state.container(Container::Handlers)) {
+                    return false;
+                }
+                self.state.stage = Stage::Deciding;
+                true
+            }
+            Stage::Deciding => {
+                let nothing = self.undoable().is_empty();
+                let undo = match (self.state.undo, self.plan().rollback) {
+                    (Some(decision), _) => decision == Undoing::Begin,
+                    (None, RollbackMode::Auto) => true,
+                    (None, RollbackMode::Never) => false,
+                    (None, RollbackMode::Offer) if nothing => false,
+                    (None, RollbackMode::Offer) => return false,
+                };
+                self.begin_unwinding(undo);
+                true
+            }
+            Stage::Unwinding => {
+                if self.is_unit_under_way() {
+                    return false;
+                }
+                if self.unwind_next(work) {
+                    return true;
+                }
+                if self.state.containers.contains_key(&Container::Finally) {
+                    self.state.stage = Stage::Over;
+                } else {
+                    self.state.stage = Stage::Finally;
+                    self.open(Container::Finally, work);
+                }
+                true
+            }
+            Stage::Finally => {
+                if !Self::has_ended(self.state.container(Container::Finally)) {
+                    return false;
+                }
+                self.state.stage = Stage::Over;
+                true
+            }
+        }
+    }
+
+    /// Whether `id` is a group or an action that needs no executor.
+    pub(super) fn is_own(&self, id: NodeId) -> bool {
+        !matches!(self.plan().node(id).spec.action, Action::Run(_) | Action::Custom(_))
+    }
+}

@@ -1,0 +1,380 @@
+//! The machine itself: a plan, the state its log amounts to, and the one function that writes it.
+
+use std::sync::Arc;
+
+use super::event::{CheckStage, Choice, Decision, Ending, Entry, Event, Resolution, StepResult, Undoing};
+use super::flow::Work;
+use super::state::{Container, ContainerState, Doubt, End, NodeState, Phase, Stage, State};
+use crate::ids::NodeId;
+use crate::model::{Action, StepFailure};
+use crate::plan::{Plan, Role};
+
+/// A run: its plan and where it stands.
+///
+/// To drive it: ask [`wants`](Machine::wants), carry one of them out, write the answer to the log, and
+/// [`apply`](Machine::apply) the entry. Every prefix of a log can be gone on from in the same way.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    plan: Arc<Plan>,
+    pub(super) shape: Arc<Shape>,
+    pub(super) state: State,
+}
+
+/// What follows from the plan alone.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// The nodes that need a node.
+    pub(super) dependents: Vec<Vec<NodeId>>,
+    /// The top-level nodes of the body, the handlers and the end.
+    pub(super) body: Vec<NodeId>,
+    pub(super) handlers: Vec<NodeId>,
+    pub(super) finally: Vec<NodeId>,
+}
+
+impl Machine {
+    /// A run of `plan` about which nothing is known yet.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let mut dependents = vec![Vec::new(); plan.nodes.len()];
+        for (id, node) in plan.iter() {
+            for need in &node.needs {
+                dependents[need.index()].push(id);
+            }
+        }
+        let shape = Shape {
+            dependents,
+            body: plan.roots(Role::Body).collect(),
+            handlers: plan.roots(Role::OnFailure).collect(),
+            finally: plan.roots(Role::Finally).collect(),
+        };
+        let state = State {
+            nodes: vec![NodeState::default(); plan.nodes.len()],
+            stage: Stage::Preconditions,
+            book: Vec::new(),
+            undo: None,
+            interrupted: None,
+            abandoned: None,
+            suspended: Vec::new(),
+            finished: None,
+            started: None,
+            updated: None,
+            seq: 0,
+            outputs: Default::default(),
+            active: Default::default(),
+            waiting_for: plan.nodes.iter().map(|n| n.needs.len() as u32).collect(),
+            containers: Default::default(),
+            unwind: None,
+            orders: 0,
+        };
+        Machine { plan, shape: Arc::new(shape), state }
+    }
+
+    /// The run that `log` amounts to.
+    pub fn replay(plan: Arc<Plan>, log: &[Entry]) -> Self {
+        let mut machine = Machine::new(plan);
+        for entry in log {
+            machine.apply(entry);
+        }
+        machine
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Where the run stands.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes one entry into account. An entry that does not fit is ignored, as it was when it was refused
+    /// by [`admit`](Machine::admit).
+    pub fn apply(&mut self, entry: &Entry) {
+        if self.admit(&entry.event).is_err() {
+            return;
+        }
+        self.state.seq = entry.seq;
+        self.state.updated = Some(entry.at);
+        if !matches!(entry.event, Event::Suspended { .. }) {
+            self.state.suspended.clear();
+        }
+        let mut work = Work::new(entry.at);
+        self.take(entry, &mut work);
+        self.settle(&mut work);
+    }
+
+    fn take(&mut self, entry: &Entry, work: &mut Work) {
+        match &entry.event {
+            Event::Attached { .. } => self.attached(work),
+            Event::BookChecked { checks } => {
+                self.state.book.clone_from(checks);
+                self.state.stage = Stage::Body;
+                if checks.iter().any(super::CheckOutcome::refuses) {
+                    self.container_mut(Container::Body).failing = true;
+                } else {
+                    self.open(Container::Body, work);
+                }
+            }
+            Event::Condition { node, holds: true } => self.enter_after_when(*node, work),
+            Event::Condition { node, holds: false } => self.rest(*node, End::Skipped, work),
+            Event::Unusable { node, reason } => self.fail(*node, reason.clone(), work),
+            Event::Checked { node, stage, checks } => {
+                self.node_mut(*node).checks.clone_from(checks);
+                self.checked(*node, *stage, work);
+            }
+            Event::GateOpened { node, question } => {
+                self.node_mut(*node).approved = None;
+                self.set_phase(*node, Phase::Gate { question: Box::new(question.clone()), since: entry.at });
+            }
+            Event::GateDecided { node, decision: Decision::Approve, digest, by } => {
+                self.node_mut(*node).approved = Some((digest.clone(), by.clone()));
+                self.enter_action(*node, work);
+            }
+            Event::GateDecided { node, decision: Decision::Deny, by, .. } => {
+                let reason = format!("denied by {} ({})", by.who, by.how);
+                self.end_badly(*node, End::Denied, reason, work);
+            }
+            Event::GateExpired { node } => {
+                let denies = self.plan.node(*node).spec.confirm.as_ref();
+                let denies = denies.is_some_and(|c| c.on_timeout == crate::model::OnGateTimeout::Deny);
+                let end = if denies { End::Denied } else { End::Failed };
+                self.end_badly(*node, end, "nobody answered in time".to_owned(), work);
+            }
+            Event::Started { node, attempt, .. } => {
+                self.begin_attempt(*node, *attempt, work);
+                self.set_phase(*node, Phase::Acting);
+            }
+            Event::Ended { node, attempt, result } => self.action_ended(*node, *attempt, result, work),
+            Event::Resolved { node, resolution, by } => self.resolved(*node, *resolution, &by.who, work),
+            Event::Chosen { node, choice, .. } => self.chosen(*node, *choice, work),
+            Event::TimedOut { node } => {
+                let limit = self.plan.node(*node).spec.timeout.map(|t| t.to_string()).unwrap_or_default();
+                self.node_mut(*node).reason = Some(format!("took longer than {limit}"));
+                self.scope_fails(Container::Group(*node), *node, work);
+            }
+            Event::RollbackDecided { decision, .. } => {
+                self.state.undo = Some(*decision);
+                if self.state.finished.is_some() && *decision == Undoing::Begin {
+                    self.state.finished = None;
+                    self.unwind_later(work);
+                }
+            }
+            Event::Interrupted { by } => {
+                self.state.interrupted = Some(by.clone());
+                self.halt(Container::Body, work);
+                self.cancel_waiting_checks(work);
+            }
+            Event::Suspended { waiting } => self.state.suspended.clone_from(waiting),
+            Event::Abandoned { reason, .. } => {
+                self.state.abandoned = Some(reason.clone());
+                self.state.finished = Some(super::Outcome::Abandoned);
+                self.state.active.clear();
+                self.state.stage = Stage::Over;
+            }
+            Event::Finished { outcome, outputs } => {
+                self.state.finished = Some(*outcome);
+                self.state.outputs.clone_from(outputs);
+            }
+        }
+    }
+
+    /// An engine took the run. What was under way when the last one was lost is in doubt.
+    fn attached(&mut self, work: &mut Work) {
+        if self.state.started.is_none() {
+            self.state.started = Some(work.at);
+            if self.plan.preconditions.is_empty() {
+                self.state.stage = Stage::Body;
+                self.open(Container::Body, work);
+            }
+            return;
+        }
+        let active: Vec<NodeId> = self.state.active.iter().copied().collect();
+        for id in active {
+            let spec = &self.plan.node(id).spec;
+            let asks_again = !spec.done_when.is_empty() && self.state.node(id).attempt == 0;
+            match &self.state.node(id).phase {
+                Phase::Acting if spec.action.is_external() => {
+                    self.set_phase(id, Phase::Doubt(Doubt::Recovering))
+                }
+                Phase::OpeningGate | Phase::Gate { .. } | Phase::Ready { .. } if asks_again => {
+                    self.set_phase(id, Phase::DoneWhen);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn checked(&mut self, id: NodeId, stage: CheckStage, work: &mut Work) {
+        let node = self.state.node(id);
+        let refused: Vec<String> = node
+            .checks
+            .iter()
+            .filter(|check| check.refuses())
+            .map(|check| match &check.reason {
+                Some(reason) => format!("{}: {reason}", check.title),
+                None => check.title.clone(),
+            })
+            .collect();
+        let passed = refused.is_empty();
+        match (&node.phase, stage) {
+            (Phase::Doubt(_), _) => self.probed(id, stage, passed, work),
+            (_, CheckStage::DoneWhen) if passed => self.rest(id, End::AlreadyDone, work),
+            (_, CheckStage::DoneWhen) => self.enter_preconditions(id, work),
+            (_, CheckStage::Preconditions) if passed => self.enter_gate(id, work),
+            (_, CheckStage::Preconditions) => {
+                self.end_badly(
+                    id,
+                    End::Blocked,
+                    format!("precondition not met: {}", refused.join("; ")),
+                    work,
+                );
+            }
+            (_, CheckStage::Verify) if passed => {
+                let warned = self.state.node(id).checks.iter().any(|check| !check.passed);
+                self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
+            }
+            (_, CheckStage::Verify) => {
+                self.fail(id, format!("not verified: {}", refused.join("; ")), work);
+            }
+        }
+    }
+
+    /// The step's own checks were asked what became of its action.
+    fn probed(&mut self, id: NodeId, stage: CheckStage, passed: bool, work: &mut Work) {
+        match (stage, passed) {
+            (CheckStage::DoneWhen, true) => self.enter_verification(id, work),
+            // Its author's own question says that there is still something to do.
+            (CheckStage::DoneWhen, false) => self.set_phase(id, Phase::Ready { not_before: None }),
+            (_, true) => self.rest(id, End::Succeeded, work),
+            // A failed verification does not prove that nothing happened.
+            (_, false) if self.plan.node(id).spec.idempotent => {
+                self.set_phase(id, Phase::Ready { not_before: None });
+            }
+            (_, false) => self.set_phase(id, Phase::Doubt(Doubt::Asking)),
+        }
+    }
+
+    fn begin_attempt(&mut self, id: NodeId, attempt: u32, work: &Work) {
+        let order = self.state.orders;
+        let node = self.node_mut(id);
+        node.attempt = attempt;
+        node.acted = true;
+        node.attempt_started = Some(work.at);
+        node.started.get_or_insert(work.at);
+        if node.order.is_none() {
+            node.order = Some(order);
+            self.state.orders += 1;
+        }
+    }
+
+    fn action_ended(&mut self, id: NodeId, attempt: u32, result: &StepResult, work: &mut Work) {
+        // Actions without an effect of their own begin and end in one entry.
+        if self.state.node(id).attempt < attempt {
+            self.begin_attempt(id, attempt, work);
+        }
+        let node = self.node_mut(id);
+        node.result = Some(Box::new(result.clone()));
+        node.reason.clone_from(&result.reason);
+        match result.ending {
+            Ending::Unknown => self.enter_doubt(id),
+            Ending::NotStarted if attempt == 1 => {
+                self.node_mut(id).acted = false;
+                self.action_failed(id, result, work);
+            }
+            _ if result.ok => self.enter_verification(id, work),
+            Ending::Cancelled if self.state.is_stopping() => self.rest(id, End::Cancelled, work),
+            _ => self.action_failed(id, result, work),
+        }
+    }
+
+    fn action_failed(&mut self, id: NodeId, result: &StepResult, work: &mut Work) {
+        let reason = result.reason.clone().unwrap_or_else(|| "failed".to_owned());
+        match self.next_try(id, result, work) {
+            Some(not_before) => self.set_phase(id, Phase::Ready { not_before: Some(not_before) }),
+            None => self.fail(id, reason, work),
+        }
+    }
+
+    fn next_try(&self, id: NodeId, result: &StepResult, work: &Work) -> Option<jiff::Timestamp> {
+        let (spec, node) = (&self.plan.node(id).spec, self.state.node(id));
+        let retry = spec.retry.as_ref()?;
+        let stopped = self.plan.node(id).role == Role::Body && self.state.is_stopping();
+        if stopped || result.give_up || matches!(spec.action, Action::Manual(_)) {
+            return None;
+        }
+        if retry.attempts.is_some_and(|most| node.attempt >= most) {
+            return None;
+        }
+        let next = after(work.at, retry.pause_after(node.attempt));
+        let last = retry.within.map(|within| after(node.started.unwrap_or(work.at), within));
+        last.is_none_or(|last| next <= last).then_some(next)
+    }
+
+    fn enter_doubt(&mut self, id: NodeId) {
+        let spec = &self.plan.node(id).spec;
+        let next = if !spec.done_when.is_empty() {
+            Phase::Doubt(Doubt::Probing(CheckStage::DoneWhen))
+        } else if !spec.verify.is_empty() {
+            Phase::Doubt(Doubt::Probing(CheckStage::Verify))
+        } else if spec.idempotent {
+            Phase::Ready { not_before: None }
+        } else {
+            Phase::Doubt(Doubt::Asking)
+        };
+        self.set_phase(id, next);
+    }
+
+    fn resolved(&mut self, id: NodeId, resolution: Resolution, who: &str, work: &mut Work) {
+        match resolution {
+            Resolution::Done => self.enter_verification(id, work),
+            Resolution::Failed => self.fail(id, format!("{who} says that it failed"), work),
+            Resolution::Retry => self.set_phase(id, Phase::Ready { not_before: None }),
+            Resolution::Unknown => self.enter_doubt(id),
+        }
+    }
+
+    fn chosen(&mut self, id: NodeId, choice: Choice, work: &mut Work) {
+        match choice {
+            Choice::Retry => self.set_phase(id, Phase::Ready { not_before: None }),
+            Choice::Skip => {
+                self.node_mut(id).tolerated = true;
+                self.finish_failed(id, work);
+            }
+            Choice::Rollback => {
+                self.state.undo = Some(Undoing::Begin);
+                self.finish_failed(id, work);
+            }
+            Choice::Stop => self.finish_failed(id, work),
+        }
+    }
+
+    /// The action failed for good.
+    pub(super) fn fail(&mut self, id: NodeId, reason: String, work: &mut Work) {
+        self.end_badly(id, End::Failed, reason, work);
+    }
+
+    pub(super) fn end_badly(&mut self, id: NodeId, end: End, reason: String, work: &mut Work) {
+        self.node_mut(id).reason = Some(reason);
+        let asks = self.plan.node(id).spec.on_failure == StepFailure::Ask && end != End::Denied;
+        let stopped = self.plan.node(id).role == Role::Body && self.state.is_stopping();
+        if asks && !stopped {
+            return self.set_phase(id, Phase::Choosing);
+        }
+        self.node_mut(id).tolerated = self.plan.node(id).spec.on_failure == StepFailure::Continue;
+        self.rest(id, end, work);
+    }
+
+    pub(super) fn node_mut(&mut self, id: NodeId) -> &mut NodeState {
+        &mut self.state.nodes[id.index()]
+    }
+
+    pub(super) fn container_mut(&mut self, container: Container) -> &mut ContainerState {
+        self.state.containers.entry(container).or_default()
+    }
+}
+
+/// `duration` after `at`; at the end of time when there is no such moment.
+pub(super) fn after(at: jiff::Timestamp, duration: crate::value::Duration) -> jiff::Timestamp {
+    let span = jiff::SignedDuration::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+    at.checked_add(span).unwrap_or(jiff::Timestamp::MAX)
+}

@@ -1,0 +1,294 @@
+//! What a run wants next. A view of the state: asking twice changes nothing.
+
+use jiff::Timestamp;
+
+use super::event::{CheckStage, Ending, Event, Undoing};
+use super::machine::{Machine, after};
+use super::outcome::Outcome;
+use super::state::{Container, Doubt, End, Phase, Stage};
+use crate::ids::NodeId;
+use crate::model::Action;
+use crate::plan::Role;
+
+/// Something the world is asked to do or say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Want {
+    /// Ask the runbook's preconditions ([`Event::BookChecked`]).
+    CheckBook,
+    /// Evaluate a step's `when` ([`Event::Condition`]).
+    Evaluate(NodeId),
+    /// Ask a step's checks ([`Event::Checked`]).
+    Check(NodeId, CheckStage),
+    /// Render a step's action and open its gate ([`Event::GateOpened`]).
+    OpenGate(NodeId),
+    /// Put the question at an open gate to people ([`Event::GateDecided`]).
+    AskGate(NodeId),
+    /// The time at an open gate is up ([`Event::GateExpired`]).
+    ExpireGate(NodeId),
+    /// Carry out an action ([`Event::Started`], then [`Event::Ended`]).
+    Act(NodeId, u32),
+    /// Ask a person to carry it out ([`Event::Ended`]).
+    AskManual(NodeId),
+    /// A pause is over ([`Event::Ended`]).
+    EndWait(NodeId, u32),
+    /// Stop an action that is under way; it still ends with [`Event::Ended`].
+    Stop(NodeId),
+    /// Find out what became of an action ([`Event::Ended`] or [`Event::Resolved`]).
+    Recover(NodeId, u32),
+    /// Ask a person what became of an action ([`Event::Resolved`]).
+    AskDoubt(NodeId),
+    /// Ask a person what a failure means ([`Event::Chosen`]).
+    AskFailure(NodeId),
+    /// A group has taken too long ([`Event::TimedOut`]).
+    TimeOut(NodeId),
+    /// Ask whether completed work is undone ([`Event::RollbackDecided`]).
+    AskRollback,
+    /// Come back then at the latest.
+    Wake(Timestamp),
+    /// Write down how the run ended ([`Event::Finished`]).
+    Finish(Outcome),
+}
+
+impl Want {
+    /// Whether only people can answer it.
+    pub fn is_for_people(&self) -> bool {
+        matches!(
+            self,
+            Want::AskGate(_)
+                | Want::AskManual(_)
+                | Want::AskDoubt(_)
+                | Want::AskFailure(_)
+                | Want::AskRollback
+        )
+    }
+}
+
+impl Machine {
+    /// Everything the run wants at `now`, in the order of the plan.
+    pub fn wants(&self, now: Timestamp) -> Vec<Want> {
+        let state = self.state();
+        if state.finished.is_some() || state.started.is_none() {
+            return Vec::new();
+        }
+        match state.stage {
+            Stage::Preconditions => return vec![Want::CheckBook],
+            Stage::Over => return vec![Want::Finish(self.outcome())],
+            _ => {}
+        }
+        let mut wants = Vec::new();
+        for &id in &state.active {
+            self.wants_of(id, now, &mut wants);
+        }
+        if state.stage == Stage::Deciding {
+            wants.push(Want::AskRollback);
+        }
+        wants
+    }
+
+    fn wants_of(&self, id: NodeId, now: Timestamp, wants: &mut Vec<Want>) {
+        let (node, spec) = (self.state().node(id), &self.plan().node(id).spec);
+        let in_body = self.plan().node(id).role == Role::Body;
+        let due = |at: Timestamp, want: Want| if now >= at { want } else { Want::Wake(at) };
+        match &node.phase {
+            Phase::Idle | Phase::Rest(_) | Phase::Closing => {}
+            Phase::When => wants.push(Want::Evaluate(id)),
+            Phase::DoneWhen => wants.push(Want::Check(id, CheckStage::DoneWhen)),
+            Phase::Preconditions => wants.push(Want::Check(id, CheckStage::Preconditions)),
+            Phase::OpeningGate => wants.push(Want::OpenGate(id)),
+            Phase::Gate { since, .. } => {
+                let limit = spec.confirm.as_ref().and_then(|confirm| confirm.timeout);
+                match limit.map(|limit| after(*since, limit)) {
+                    Some(end) if now >= end => wants.push(Want::ExpireGate(id)),
+                    Some(end) => wants.extend([Want::AskGate(id), Want::Wake(end)]),
+                    None => wants.push(Want::AskGate(id)),
+                }
+            }
+            Phase::Ready { not_before } => {
+                let act = match spec.action {
+                    Action::Manual(_) => Want::AskManual(id),
+                    _ => Want::Act(id, node.attempt + 1),
+                };
+                wants.push(due(not_before.unwrap_or(Timestamp::MIN), act));
+            }
+            Phase::Acting => {
+                let stopped = in_body && self.is_stopped_from_outside(id);
+                match spec.action {
+                    Action::Wait(_) if stopped => wants.push(Want::EndWait(id, node.attempt)),
+                    Action::Wait(pause) => {
+                        let end = after(node.attempt_started.unwrap_or(now), pause);
+                        wants.push(due(end, Want::EndWait(id, node.attempt)));
+                    }
+                    _ if stopped => wants.push(Want::Stop(id)),
+                    _ => {}
+                }
+            }
+            Phase::Open => {
+                let failing = self.state().container(Container::Group(id)).failing;
+                if let Some(limit) = spec.timeout.filter(|_| !failing) {
+                    wants.push(due(after(node.started.unwrap_or(now), limit), Want::TimeOut(id)));
+                }
+            }
+            Phase::Settling { until } => wants.push(due(*until, Want::Check(id, CheckStage::Verify))),
+            Phase::Verifying => wants.push(Want::Check(id, CheckStage::Verify)),
+            Phase::Doubt(Doubt::Recovering) => wants.push(Want::Recover(id, node.attempt)),
+            Phase::Doubt(Doubt::Probing(stage)) => wants.push(Want::Check(id, *stage)),
+            Phase::Doubt(Doubt::Asking) => wants.push(Want::AskDoubt(id)),
+            Phase::Choosing => wants.push(Want::AskFailure(id)),
+        }
+    }
+
+    /// Whether an interruption, or the timeout of a group around it, ends what `id` is doing.
+    pub(super) fn is_stopped_from_outside(&self, id: NodeId) -> bool {
+        let mut here = self.plan().node(id).parent;
+        while let Some(group) = here {
+            if self.state().container(Container::Group(group)).cause == Some(group) {
+                return true;
+            }
+            here = self.plan().node(group).parent;
+        }
+        self.state().interrupted.is_some()
+    }
+
+    /// How the run ends, or would end if it ended now.
+    pub fn outcome(&self) -> Outcome {
+        let state = self.state();
+        if state.abandoned.is_some() {
+            return Outcome::Abandoned;
+        }
+        let units = |undo: bool| {
+            state.containers.iter().filter_map(move |(container, unit)| match container {
+                Container::Undo(_) if undo => Some(unit),
+                Container::Clean(_) if !undo => Some(unit),
+                _ => None,
+            })
+        };
+        let doubt = state.active.iter().any(|id| matches!(state.node(*id).phase, Phase::Doubt(_)));
+        if doubt || units(true).any(|unit| unit.failing || unit.unrested > 0) {
+            return Outcome::Stuck;
+        }
+        if state.undo == Some(Undoing::Defer) && !self.undoable().is_empty() {
+            return Outcome::Stuck;
+        }
+        if units(true).next().is_some() {
+            return Outcome::RolledBack;
+        }
+        if state.interrupted.is_some() {
+            return Outcome::Interrupted;
+        }
+        if state.container(Container::Body).failing {
+            return match state.cause().map(|id| &state.node(id).phase) {
+                None | Some(Phase::Rest(End::Blocked)) => Outcome::Blocked,
+                Some(Phase::Rest(End::Denied)) => Outcome::Denied,
+                _ => Outcome::Failed,
+            };
+        }
+        if units(false).any(|unit| unit.failing) || state.container(Container::Finally).failing {
+            return Outcome::Failed;
+        }
+        Outcome::Succeeded
+    }
+
+    /// Whether `event` fits where the run stands; if not, why. An event that does not fit must not be
+    /// written to the log.
+    pub fn admit(&self, event: &Event) -> Result<(), &'static str> {
+        let state = self.state();
+        let known = |id: &NodeId| id.index() < state.nodes.len();
+        let phase = |id: &NodeId| state.nodes.get(id.index()).map(|node| &node.phase);
+        let fits = |fits: bool| if fits { Ok(()) } else { Err("the step is not waiting for this answer") };
+        match event {
+            Event::Attached { .. } => {
+                return if state.finished.is_none() || self.can_go_on() {
+                    Ok(())
+                } else {
+                    Err("the run is over")
+                };
+            }
+            _ if state.started.is_none() => return Err("the run has not begun"),
+            Event::RollbackDecided { decision, .. } if state.finished.is_some() => {
+                let later = *decision == Undoing::Begin && state.abandoned.is_none();
+                return if later && !self.undoable().is_empty() {
+                    Ok(())
+                } else {
+                    Err("there is nothing to undo")
+                };
+            }
+            Event::Abandoned { .. } => {
+                let given_up = state.abandoned.is_some();
+                return if given_up || state.finished.is_some_and(|o| o != Outcome::Stuck) {
+                    Err("the run is over")
+                } else {
+                    Ok(())
+                };
+            }
+            _ if state.finished.is_some() => return Err("the run is over"),
+            _ => {}
+        }
+        match event {
+            Event::Attached { .. } | Event::Abandoned { .. } => Ok(()),
+            Event::BookChecked { .. } => fits(state.stage == Stage::Preconditions),
+            Event::Condition { node, .. } => fits(phase(node) == Some(&Phase::When)),
+            Event::Unusable { node, .. } => fits(phase(node).is_some_and(Phase::is_before_action)),
+            Event::Checked { node, stage, .. } => fits(match (phase(node), stage) {
+                (Some(Phase::DoneWhen), CheckStage::DoneWhen) => true,
+                (Some(Phase::Preconditions), CheckStage::Preconditions) => true,
+                (Some(Phase::Verifying | Phase::Settling { .. }), CheckStage::Verify) => true,
+                (Some(Phase::Doubt(Doubt::Probing(asked))), stage) => asked == stage,
+                _ => false,
+            }),
+            Event::GateOpened { node, .. } => {
+                let gated = known(node) && self.plan().node(*node).spec.confirm.is_some();
+                fits(
+                    gated
+                        && matches!(
+                            phase(node),
+                            Some(Phase::OpeningGate | Phase::Ready { .. } | Phase::Gate { .. })
+                        ),
+                )
+            }
+            Event::GateDecided { node, digest, .. } => match phase(node) {
+                Some(Phase::Gate { question, .. }) if question.digest == *digest => Ok(()),
+                Some(Phase::Gate { .. }) => Err("the answer is for something else than what is asked now"),
+                _ => fits(false),
+            },
+            Event::GateExpired { node } => fits(matches!(phase(node), Some(Phase::Gate { .. }))),
+            Event::Started { node, attempt, .. } => {
+                let next = state.nodes.get(node.index()).map(|n| n.attempt + 1);
+                fits(matches!(phase(node), Some(Phase::Ready { .. })) && next == Some(*attempt))
+            }
+            Event::Ended { node, attempt, result } => match phase(node) {
+                Some(Phase::Acting | Phase::Doubt(Doubt::Recovering)) => {
+                    fits(state.node(*node).attempt == *attempt)
+                }
+                // What has no effect of its own, or did not begin, ends without a start.
+                Some(Phase::Ready { .. }) => fits(
+                    state.node(*node).attempt + 1 == *attempt
+                        && (self.is_own(*node) || result.ending == Ending::NotStarted),
+                ),
+                _ => fits(false),
+            },
+            Event::Resolved { node, .. } => fits(matches!(phase(node), Some(Phase::Doubt(_)))),
+            Event::Chosen { node, choice, .. } => {
+                let group = known(node) && self.plan().node(*node).spec.action.is_group();
+                fits(
+                    phase(node) == Some(&Phase::Choosing)
+                        && !(group && *choice == super::event::Choice::Retry),
+                )
+            }
+            Event::TimedOut { node } => {
+                let limited = known(node) && self.plan().node(*node).spec.timeout.is_some();
+                let failing = state.container(Container::Group(*node)).failing;
+                fits(limited && !failing && phase(node) == Some(&Phase::Open))
+            }
+            Event::RollbackDecided { .. } => fits(state.stage == Stage::Deciding),
+            Event::Interrupted { .. } => fits(state.stage <= Stage::Body && state.interrupted.is_none()),
+            Event::Suspended { waiting } => fits(waiting.iter().all(known)),
+            Event::Finished { outcome, .. } => fits(state.stage == Stage::Over && *outcome == self.outcome()),
+        }
+    }
+
+    /// Whether a run that came to rest can still be rolled back.
+    fn can_go_on(&self) -> bool {
+        self.state().abandoned.is_none() && !self.undoable().is_empty()
+    }
+}
