@@ -153,7 +153,9 @@ impl Input {
                 }
             }
             InputType::Url if !is_url(&shown) => {
-                return refuse(format!("`{shown}` is not an absolute URL such as `https://app.example.net/`"));
+                return refuse(format!(
+                    "`{shown}` is not an absolute URL such as `https://app.example.net/`"
+                ));
             }
             InputType::Path if shown.is_empty() => return refuse("a path cannot be empty".to_owned()),
             _ => {}
@@ -191,10 +193,16 @@ impl Input {
             _ => return Ok(()),
         };
         if let Some(min) = self.min.filter(|min| measured < *min) {
-            return Err(InputError(format!("`{}` is too small: the {what} must be at least {min}", display(value))));
+            return Err(InputError(format!(
+                "`{}` is too small: the {what} must be at least {min}",
+                display(value)
+            )));
         }
         if let Some(max) = self.max.filter(|max| measured > *max) {
-            return Err(InputError(format!("`{}` is too large: the {what} must be at most {max}", display(value))));
+            return Err(InputError(format!(
+                "`{}` is too large: the {what} must be at most {max}",
+                display(value)
+            )));
         }
         Ok(())
     }

@@ -30,7 +30,10 @@ pub trait Executor: Send + Sync {
     /// Finds out what became of an attempt whose engine was lost. The default says that it cannot.
     async fn recover(&self, context: &ActionContext, started: Timestamp) -> StepResult {
         let _ = (context, started);
-        StepResult::failure(crate::run::Ending::Unknown, "this kind of action cannot be asked what became of it")
+        StepResult::failure(
+            crate::run::Ending::Unknown,
+            "this kind of action cannot be asked what became of it",
+        )
     }
 }
 

@@ -8,9 +8,11 @@ mod store;
 
 pub use clock::{Clock, SystemClock};
 pub use connector::{
-    Connection, Connector, ConnectError, ExecCommand, ExecEnd, ExecJob, ExecReport, FileFacts, OutputSink, Recovered,
-    Stream,
+    ConnectError, Connection, Connector, ExecCommand, ExecEnd, ExecJob, ExecReport, FileFacts, OutputSink,
+    Recovered, Stream,
 };
 pub use executor::{ActionContext, Connections, Executor};
-pub use people::{Approver, Ask, Reporter, Reply, Notice};
-pub use store::{Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError};
+pub use people::{Approver, Ask, Notice, Reply, Reporter};
+pub use store::{
+    Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError,
+};
