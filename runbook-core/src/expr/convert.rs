@@ -1,0 +1,63 @@
+//! Runbook values to minijinja values and back, without loss.
+
+use minijinja::value::ValueKind;
+
+use super::problem::Problem;
+use crate::value::{Object, Value};
+
+/// Deepest list or map that an expression may yield.
+const MAX_DEPTH: usize = 128;
+
+/// `value` as minijinja sees it.
+pub(super) fn to_minijinja(value: &Value) -> minijinja::Value {
+    minijinja::Value::from(minijinja::value::Serde(value))
+}
+
+/// `value` as runbooks see it; undefined values, functions and numbers that JSON cannot say are errors.
+pub(super) fn from_minijinja(value: &minijinja::Value) -> Result<Value, minijinja::Error> {
+    convert(value, 0)
+}
+
+fn convert(value: &minijinja::Value, depth: usize) -> Result<Value, minijinja::Error> {
+    if depth > MAX_DEPTH {
+        return Err(Problem::new(format!("lists and maps are nested more than {MAX_DEPTH} deep")).into());
+    }
+    match value.kind() {
+        ValueKind::None => Ok(Value::Null),
+        ValueKind::Bool => Ok(Value::Bool(value.is_true())),
+        ValueKind::Number => Ok(number(value)?),
+        ValueKind::String => Ok(Value::String(value.as_str().unwrap_or_default().to_owned())),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter()?.map(|item| convert(&item, depth + 1));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
+        }
+        ValueKind::Map => {
+            let mut object = Object::new();
+            for key in value.try_iter()? {
+                let Some(name) = key.as_str() else {
+                    return Err(Problem::new("the keys of a map must be texts").into());
+                };
+                object.insert(name.to_owned(), convert(&value.get_item(&key)?, depth + 1)?);
+            }
+            Ok(Value::Object(object))
+        }
+        ValueKind::Undefined => Err(no_value().into()),
+        other => Err(Problem::new(format!("a value of the kind {other} is not data")).into()),
+    }
+}
+
+/// What to say about an undefined value whose name is not known.
+pub(super) fn no_value() -> Problem {
+    Problem::new("this has no value").help("give one with `| default(…)`")
+}
+
+fn number(value: &minijinja::Value) -> Result<Value, Problem> {
+    if value.is_integer() {
+        let signed = i64::try_from(value.clone()).map(Value::from);
+        return signed.or_else(|_| u64::try_from(value.clone()).map(Value::from)).map_err(|_| {
+            Problem::new("this whole number is too large").help("use `| float` before calculating")
+        });
+    }
+    let float = f64::try_from(value.clone()).ok().and_then(serde_json::Number::from_f64);
+    float.map(Value::Number).ok_or_else(|| Problem::new("the result is not a finite number"))
+}
