@@ -1,6 +1,8 @@
 //! Runbooks as data: the language, its checks, the plan and the engine that runs it.
 
 pub mod diag;
+#[cfg(feature = "engine")]
+pub mod drive;
 pub mod expr;
 pub mod ids;
 pub mod kind;
@@ -10,6 +12,7 @@ pub mod model;
 pub mod plan;
 #[cfg(feature = "engine")]
 pub mod port;
+pub mod read;
 pub mod run;
 pub mod shell;
 pub mod source;
