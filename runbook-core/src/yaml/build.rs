@@ -232,8 +232,10 @@ impl<'t, 'd> Builder<'t, 'd> {
         let range = match style {
             Style::Literal | Style::Folded if text.trim_matches('\n').is_empty() => {
                 let header = self.text.get(self.last_end..range.start).unwrap_or("");
-                let at = self.last_end + header.find(['|', '>']).unwrap_or(0);
-                at..(at + 1).min(self.text.len()).max(at)
+                match header.find(['|', '>']).map(|n| self.last_end + n) {
+                    Some(at) => at..at + 1,
+                    None => range.start..range.start,
+                }
             }
             Style::Literal | Style::Folded => {
                 let body = self.text.get(range.clone()).unwrap_or("");
