@@ -538,6 +538,8 @@ fn syntax_errors_are_placed_and_explained() {
         ("a: [1, 2\nb: 3\n", 3, "[", "`[` is not closed"),
         ("a: {x: 1\nb: 3\n", 3, "{", "`{` is not closed"),
         ("a: [1, 2", 3, "[", "`[` is not closed"),
+        ("a: [ё: [b\nc: d\n", 8, "[", "`[` is not closed"),
+        ("a: [ё: b\nc: d\n", 3, "[", "`[` is not closed"),
         ("a: [1}\n", 3, "[", "closed by `}`"),
         ("a: ]\n", 3, "]", "closes nothing"),
         ("a:\n  b: 1\n c: 2\n", 11, "c", "same column"),

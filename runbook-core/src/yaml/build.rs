@@ -133,7 +133,9 @@ impl<'t, 'd> Builder<'t, 'd> {
                 Ok((event, span)) => self.event(event, &span),
                 Err(error) => {
                     broken = true;
-                    let open = self.frames.iter().rev().find(|f| f.flow).map(|f| f.start);
+                    // The map of a single pair, as in `[a: b]`, is a flow map without a bracket.
+                    let bracket = |f: &&Frame| f.flow && self.text[f.start..].starts_with(['[', '{']);
+                    let open = self.frames.iter().rev().find(bracket).map(|f| f.start);
                     let found = syntax::explain(self.id, self.text, &error, self.last_end, open);
                     self.report(found);
                     break;
