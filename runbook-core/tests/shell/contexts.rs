@@ -191,6 +191,10 @@ fn unsafe_places_are_refused() {
         ("n=${{v}}; (( n > 1 ))", EvaluatedVariable("n".into())),
         ("n=${{v}}; [[ $n -gt 1 ]]", EvaluatedVariable("n".into())),
         ("export n=${{v}}; echo $((n+1))", EvaluatedVariable("n".into())),
+        ("x=(1); declare x=${{v}}", EvaluatedVariable("x".into())),
+        ("f() { local -a q; local q=${{v}}; }", EvaluatedVariable("q".into())),
+        ("x[1]=2; typeset x=${{v}}", EvaluatedVariable("x".into())),
+        ("read -ra x; declare x=${{v}}", EvaluatedVariable("x".into())),
         ("declare -i n; n=${{v}}", EvaluatedVariable("n".into())),
         ("for i in ${{v}}; do let i+=1; done", EvaluatedVariable("i".into())),
     ];
