@@ -195,3 +195,6 @@ fn repeat(error: &StoreError) -> StoreError {
         other => StoreError::Unavailable(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;
