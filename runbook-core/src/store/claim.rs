@@ -112,6 +112,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::process::Command;
 

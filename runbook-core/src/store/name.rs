@@ -73,6 +73,7 @@ fn enumerate(ids: &[RunId]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -197,4 +197,5 @@ fn repeat(error: &StoreError) -> StoreError {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
