@@ -13,6 +13,7 @@ pub mod plan;
 #[cfg(feature = "engine")]
 pub mod port;
 pub mod read;
+pub mod render;
 pub mod run;
 pub mod shell;
 pub mod source;

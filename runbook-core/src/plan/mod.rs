@@ -23,6 +23,9 @@ pub struct Plan {
     pub runbook: Metadata,
     /// The inputs' values.
     pub inputs: Object,
+    /// Inputs whose values may begin with `-`, because their author has listed or limited them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dash_inputs: Vec<String>,
     /// The computed variables.
     pub vars: Object,
     /// The environment variables that expressions refer to.
