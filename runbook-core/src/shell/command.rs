@@ -254,6 +254,7 @@ impl Scanner<'_> {
                 && self.peek() == Some(b'(')
                 && self.slice(word_start..self.position).ends_with(b"=")
             {
+                self.note_array(word_start);
                 self.array()?;
                 word.holes.end = self.hole_count();
                 word.compound = true;
@@ -265,6 +266,9 @@ impl Scanner<'_> {
                 continue;
             }
             if words.is_empty() && assigns {
+                if word.assignment == 0 {
+                    self.note_array(word_start);
+                }
                 self.assigned(word_start, &word);
                 continue;
             }
@@ -279,16 +283,19 @@ impl Scanner<'_> {
                 return self.stop(start, Reason::Ambiguous("a line break in a reserved word"));
             }
         }
-        let Verdict { refused, stdin, arithmetic, attributes } = programs::judge(&words);
+        let Verdict { refused, stdin, arithmetic, arrays, attributes } = programs::judge(&words);
         for (holes, reason) in refused {
             self.refuse(holes, &reason);
         }
         for name in arithmetic {
             self.arithmetic_names.insert(name);
         }
+        self.arrays.extend(arrays);
         self.attributes |= attributes;
         if programs::declares_words(&words) {
             for word in words.iter().filter(|w| w.assignment > 0 && w.has_holes()) {
+                let name = word.text().split(['=', '+']).next().unwrap_or_default().to_owned();
+                self.declared.push((name, word.holes.clone()));
                 self.assigned_to(&word.text(), word.holes.clone());
             }
         }
@@ -317,6 +324,13 @@ impl Scanner<'_> {
             && written.get(name) == Some(&b'[')
             && !word.open_subscript
             && written.windows(2).any(|pair| pair == b"]=" || pair == b"]+")
+    }
+
+    /// Remembers that the variable whose name stands at `start` is an array.
+    fn note_array(&mut self, start: usize) {
+        let written = self.slice(start..self.position);
+        let name = written.get(..super::word::name_length(written)).unwrap_or_default();
+        self.arrays.insert(String::from_utf8_lossy(name).into_owned());
     }
 
     /// Remembers that a variable was assigned the holes of `word`.

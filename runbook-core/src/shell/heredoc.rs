@@ -1,7 +1,7 @@
 //! Here-documents.
 
 use super::refusal::Reason;
-use super::scan::{Read, Scanner};
+use super::scan::{HOLE, RAW_HOLE, Read, Scanner};
 
 /// A here-document whose body has not been read.
 #[derive(Debug)]
@@ -27,12 +27,19 @@ impl Pending {
 impl Scanner<'_> {
     /// Reads the delimiter after `<<` or `<<-`.
     pub(super) fn heredoc_delimiter(&mut self, operator: usize, strip_tabs: bool) -> Read<()> {
-        let outer = self.forbid(Reason::HeredocDelimiter);
         let start = self.position;
         let word = self.word(super::word::Place::Ordinary)?;
-        self.allow(outer);
         let written = self.slice(start..self.position);
-        let strange = |w: &[u8]| w.contains(&b'`') || w.contains(&b'$') || w.windows(2).any(|p| p == b"\\\n");
+        if let Some(hole) = written.iter().position(|b| *b == HOLE) {
+            // Without the delimiter, nobody knows where the body ends.
+            return self.stop(start + hole, Reason::HeredocDelimiter);
+        }
+        let strange = |w: &[u8]| {
+            w.contains(&b'`')
+                || w.contains(&b'$')
+                || w.contains(&RAW_HOLE)
+                || w.windows(2).any(|p| p == b"\\\n")
+        };
         if written.is_empty() {
             return self.stop(start, Reason::Unexpected("end of a here-document's operator"));
         }

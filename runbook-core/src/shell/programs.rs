@@ -16,6 +16,8 @@ pub(super) struct Verdict {
     pub(super) stdin: Option<String>,
     /// Variables that it evaluates as arithmetic.
     pub(super) arithmetic: Vec<String>,
+    /// Variables that it makes arrays.
+    pub(super) arrays: Vec<String>,
     /// Whether it may give variables an attribute that evaluates what is assigned.
     pub(super) attributes: bool,
 }
@@ -315,56 +317,54 @@ pub(super) fn declares_words(words: &[Word]) -> bool {
 
 /// Whether a shell, or a program that everybody runs, takes the content of this variable for code.
 pub(super) fn is_special_variable(name: &str) -> bool {
-    matches!(
-        name,
-        "PS0"
-            | "PS1"
-            | "PS2"
-            | "PS3"
-            | "PS4"
-            | "PROMPT_COMMAND"
-            | "ENV"
-            | "BASH_ENV"
-            | "SHELLOPTS"
-            | "BASHOPTS"
-            | "MAIL"
-            | "MAILPATH"
-            | "SECONDS"
-            | "RANDOM"
-            | "SRANDOM"
-            | "OPTIND"
-            | "LINENO"
-            | "HISTCMD"
-            | "EPOCHSECONDS"
-            | "EPOCHREALTIME"
-            | "BASH_ALIASES"
-            | "BASH_CMDS"
-            | "BASH_SUBSHELL"
-            | "BASHPID"
-            | "BASH_COMPAT"
-            | "BASH_XTRACEFD"
-            | "PAGER"
-            | "MANPAGER"
-            | "GIT_PAGER"
-            | "EDITOR"
-            | "VISUAL"
-            | "GIT_EDITOR"
-            | "GIT_SEQUENCE_EDITOR"
-            | "GIT_SSH_COMMAND"
-            | "GIT_EXTERNAL_DIFF"
-            | "RSYNC_RSH"
-            | "LESSOPEN"
-            | "LESSCLOSE"
-            | "PERL5OPT"
-            | "RUBYOPT"
-            | "NODE_OPTIONS"
-            | "PYTHONSTARTUP"
-            | "MAKEFLAGS"
-            | "FCEDIT"
-            | "PERL5DB"
-            | "PYTHONWARNINGS"
-            | "PYTHONBREAKPOINT"
-    )
+    // Bash's own arrays are among those that begin so.
+    name.starts_with("BASH_")
+        || name.starts_with("COMP_")
+        || matches!(name, "PIPESTATUS" | "DIRSTACK" | "FUNCNAME" | "GROUPS" | "MAPFILE" | "COPROC")
+        || matches!(
+            name,
+            "PS0"
+                | "PS1"
+                | "PS2"
+                | "PS3"
+                | "PS4"
+                | "PROMPT_COMMAND"
+                | "ENV"
+                | "SHELLOPTS"
+                | "BASHOPTS"
+                | "MAIL"
+                | "MAILPATH"
+                | "SECONDS"
+                | "RANDOM"
+                | "SRANDOM"
+                | "OPTIND"
+                | "LINENO"
+                | "HISTCMD"
+                | "EPOCHSECONDS"
+                | "EPOCHREALTIME"
+                | "BASHPID"
+                | "PAGER"
+                | "MANPAGER"
+                | "GIT_PAGER"
+                | "EDITOR"
+                | "VISUAL"
+                | "GIT_EDITOR"
+                | "GIT_SEQUENCE_EDITOR"
+                | "GIT_SSH_COMMAND"
+                | "GIT_EXTERNAL_DIFF"
+                | "RSYNC_RSH"
+                | "LESSOPEN"
+                | "LESSCLOSE"
+                | "PERL5OPT"
+                | "RUBYOPT"
+                | "NODE_OPTIONS"
+                | "PYTHONSTARTUP"
+                | "MAKEFLAGS"
+                | "FCEDIT"
+                | "PERL5DB"
+                | "PYTHONWARNINGS"
+                | "PYTHONBREAKPOINT"
+        )
 }
 
 /// Looks at the words of a simple command.
@@ -499,6 +499,7 @@ fn command(name: &str, arguments: &[Word], verdict: &mut Verdict) {
         }
     } else if NAMES.contains(&name) {
         verdict.refuse(arguments, &Reason::VariableName(name.to_owned()));
+        verdict.arrays = arguments.iter().flat_map(|w| names_in(&w.text())).collect();
     } else if declares(name) {
         declaration(name, arguments, verdict);
     } else {
@@ -549,16 +550,21 @@ fn run_file(name: &str, flags: &str, arguments: &[Word], verdict: &mut Verdict) 
 
 fn declaration(name: &str, arguments: &[Word], verdict: &mut Verdict) {
     let mut plain = true;
+    let mut array = false;
     for word in arguments {
         let text = word.text();
         if text.starts_with(['-', '+']) && !word.has_holes() {
             let letters = text.get(1..).unwrap_or_default();
             plain &= letters.chars().all(|c| "xrgptlu".contains(c));
             verdict.attributes |= letters.contains(['i', 'n', '\0']);
+            array |= letters.contains(['a', 'A']);
         } else if text.starts_with('\0') && !word.has_holes() {
             verdict.attributes = true;
         } else if word.has_holes() && (!plain || word.compound || word.assignment == 0) {
             verdict.refuse(std::slice::from_ref(word), &Reason::VariableName(name.to_owned()));
+        }
+        if array {
+            verdict.arrays.extend(text.split(['=', '+']).next().map(str::to_owned));
         }
     }
 }

@@ -33,7 +33,7 @@ pub enum Reason {
     VariableName(String),
     /// The shell itself evaluates the values of this variable.
     SpecialVariable(String),
-    /// The variable is evaluated as arithmetic, or names another variable.
+    /// The variable is evaluated as arithmetic or as an array, or names another variable.
     EvaluatedVariable(String),
     /// The subscript of an array.
     Subscript,
@@ -178,7 +178,10 @@ impl fmt::Display for Reason {
                 return write!(f, "the content of `{name}` is evaluated as code");
             }
             Reason::EvaluatedVariable(name) => {
-                return write!(f, "`{name}` gets this value and is evaluated as arithmetic or as a name");
+                return write!(
+                    f,
+                    "`{name}` gets this value and is evaluated as arithmetic, as an array or as a name"
+                );
             }
             Reason::Subscript => "the subscript of an array is evaluated as code",
             Reason::FunctionName => "a value cannot name a function",

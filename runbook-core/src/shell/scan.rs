@@ -66,6 +66,10 @@ pub(super) struct Scanner<'a> {
     depth: usize,
     /// Variables that got the value of a hole.
     pub(super) assigned: Vec<(String, Range<usize>)>,
+    /// Variables that `declare` and the like gave the value of a hole.
+    pub(super) declared: Vec<(String, Range<usize>)>,
+    /// Variables that are arrays somewhere: `declare` reads what it gives them as a list, with expansions.
+    pub(super) arrays: HashSet<String>,
     /// Whether some variable may be an integer or a reference, which evaluates what it is given.
     pub(super) attributes: bool,
     /// Names that occur in arithmetic.
@@ -88,6 +92,8 @@ impl<'a> Scanner<'a> {
             heredocs: 0,
             depth: 0,
             assigned: Vec::new(),
+            declared: Vec::new(),
+            arrays: HashSet::new(),
             attributes: false,
             arithmetic_names: HashSet::new(),
         }
@@ -215,6 +221,11 @@ impl<'a> Scanner<'a> {
     pub(super) fn refuse_evaluated(&mut self) {
         for (name, holes) in std::mem::take(&mut self.assigned) {
             if self.attributes || self.arithmetic_names.contains(&name) {
+                self.refuse(holes, &Reason::EvaluatedVariable(name));
+            }
+        }
+        for (name, holes) in std::mem::take(&mut self.declared) {
+            if self.arrays.contains(&name) {
                 self.refuse(holes, &Reason::EvaluatedVariable(name));
             }
         }

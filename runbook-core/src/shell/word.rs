@@ -483,7 +483,6 @@ impl Scanner<'_> {
         if matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'|' | b'(' | b'\\')) {
             return self.ambiguous("this `${`");
         }
-        let apostrophes = quoted && self.takes_apostrophes();
         while let Some(byte) = self.peek() {
             match byte {
                 b'}' => {
@@ -492,7 +491,7 @@ impl Scanner<'_> {
                     self.leave();
                     return Ok(());
                 }
-                b'\'' if apostrophes => self.take(1),
+                // Bash takes the apostrophe in `"${x:-it's}"` for a quote, POSIX shells do not.
                 b'\'' if quoted => self.harmless_single_quotes()?,
                 b'\'' => self.single_quoted()?,
                 b'"' => {
@@ -510,19 +509,5 @@ impl Scanner<'_> {
             }
         }
         self.stop(start, Reason::Unterminated("`${`"))
-    }
-
-    /// Whether an apostrophe in the quoted `${…}` here is an ordinary character, as in `"${x:-it's}"`.
-    fn takes_apostrophes(&mut self) -> bool {
-        let rest = self.rest();
-        let rest = rest.strip_prefix(b"!").unwrap_or(rest);
-        let name = match rest.first() {
-            Some(b) if b.is_ascii_digit() => rest.iter().take_while(|b| b.is_ascii_digit()).count(),
-            Some(b'@' | b'*' | b'?' | b'$' | b'!' | b'-') => 1,
-            _ => name_length(rest),
-        };
-        let operator = rest.get(name..).unwrap_or_default();
-        let operator = operator.strip_prefix(b":").unwrap_or(operator);
-        name > 0 && matches!(operator.first(), Some(b'-' | b'=' | b'?' | b'+'))
     }
 }

@@ -48,7 +48,7 @@ const EVERYWHERE: &[Context] = &[
     ("printf '%s' ${{v}} | cat > \"$OUT\"", "", ""),
     ("while :; do printf '%s' ${{v}} > \"$OUT\"; break; done", "", ""),
     ("set -- ; set -- a ${{v}}; printf '%s' \"$#$2\" > \"$OUT\"", "2", ""),
-    ("printf '%s' $((1 + 2))${{v}}\"${HOME:-it's}\" > \"$OUT\"", "3", "it's"),
+    ("printf '%s' $((1 + 2))${{v}}\"${HOME:-it}\" > \"$OUT\"", "3", "it"),
     ("nohup timeout 9 printf '%s' ${{v}} > \"$OUT\"", "", ""),
     ("command printf '%s' ${{v}} > \"$OUT\"", "", ""),
 ];
