@@ -1,5 +1,7 @@
 //! Commands on this machine: what they get, how they end, and what is left of them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod local_support;
 
 use std::os::unix::fs::PermissionsExt;
@@ -408,7 +410,7 @@ async fn nothing_is_left_of_many_commands() {
 async fn files_and_ports_can_be_asked_about() {
     let place = Place::new();
     let file = place.write("file", "12345");
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o000)).unwrap();
     let connection = LocalConnector::inherit().connect(&Target::local()).await.unwrap();
     let facts = connection.file_facts(&file).await.unwrap().unwrap();
     assert_eq!((facts.size, facts.is_directory), (5, false));

@@ -1,5 +1,7 @@
 //! Durable commands on this machine: known when their engine is gone, and never run twice.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod local_support;
 
 use std::fs;
