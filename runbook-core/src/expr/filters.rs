@@ -89,7 +89,8 @@ fn text<'a>(value: &'a Value, filter: &str) -> Result<&'a str, Problem> {
 
 /// The `default=` of a filter that may fail, taken only when it does.
 fn or_default(result: Result<Value, Problem>, options: &Kwargs) -> Result<Value, Error> {
-    let default: Option<Value> = options.get("default")?;
+    // `default=none` is a default too.
+    let default = if options.has("default") { Some(options.get::<Value>("default")?) } else { None };
     options.assert_all_used()?;
     match (result, default) {
         (Err(_), Some(default)) => Ok(default),

@@ -122,9 +122,11 @@ impl<'a> Lowered<'a> {
                 self.push(")");
             }
             What::Minus(operand) => {
-                self.push("(-(");
+                // A filter would take the negated value; everything else is closed in itself.
+                let filter = matches!(operand.what, What::Filter(..));
+                self.push(if filter { "(-(" } else { "(-" });
                 self.node(operand);
-                self.push("))");
+                self.push(if filter { "))" } else { ")" });
             }
             What::Arithmetic(first, rest) => self.arithmetic(first, rest),
             What::Compare(comparison, parts) => self.compare(*comparison, parts, &node.range),

@@ -9,9 +9,9 @@ use super::token::{Kind, Token, tokens};
 use super::tree::{Arg, Call, Comparison, Key, Logic, Node, Segment, What};
 
 /// Deepest syntax tree; what minijinja parses stays under its own limit of 150.
-const MAX_HEIGHT: usize = 40;
+const MAX_HEIGHT: usize = 32;
 /// Deepest recursion of this parser.
-const MAX_DEPTH: usize = 120;
+const MAX_DEPTH: usize = 48;
 /// Longest chain of equal-ranking operators.
 const MAX_CHAIN: usize = 500;
 
@@ -207,18 +207,22 @@ impl<'a> Parser<'a> {
         Some((operator, start.start..end))
     }
 
-    fn arithmetic(&mut self, rank: usize) -> Parsed {
-        let Some(operators) = ARITHMETIC.get(rank) else { return self.filtered() };
-        let first = self.arithmetic(rank + 1)?;
-        let mut rest = Vec::new();
-        while let Some(operator) = self.peek_symbol().filter(|symbol| operators.contains(symbol)) {
-            let range = self.advance();
-            chain_limit(rest.len(), &range)?;
-            rest.push((operator, self.arithmetic(rank + 1)?));
+    /// Operands joined by operators of `loosest` rank or tighter.
+    fn arithmetic(&mut self, loosest: usize) -> Parsed {
+        let mut left = self.filtered()?;
+        for rank in (loosest..ARITHMETIC.len()).rev() {
+            let mut rest = Vec::new();
+            while let Some(operator) = self.peek_symbol().filter(|symbol| ARITHMETIC[rank].contains(symbol)) {
+                let range = self.advance();
+                chain_limit(rest.len(), &range)?;
+                rest.push((operator, self.arithmetic(rank + 1)?));
+            }
+            if let Some((_, last)) = rest.last() {
+                let range = left.range.start..last.range.end;
+                left = self.node(What::Arithmetic(Box::new(left), rest), range)?;
+            }
         }
-        let Some((_, last)) = rest.last() else { return Ok(first) };
-        let range = first.range.start..last.range.end;
-        self.node(What::Arithmetic(Box::new(first), rest), range)
+        Ok(left)
     }
 
     /// An operand with its filters and tests.

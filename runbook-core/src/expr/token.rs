@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 64 * 1024;
 /// Most tokens in an expression.
 const MAX_TOKENS: usize = 10_000;
 /// Deepest nesting of brackets.
-const MAX_BRACKETS: usize = 100;
+const MAX_BRACKETS: usize = 32;
 
 /// Operators and brackets, longest first.
 const SYMBOLS: [&str; 29] = [

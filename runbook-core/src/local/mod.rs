@@ -1,1 +1,155 @@
 //! Commands on this machine.
+//!
+//! Output goes to files, not through pipes: a child that outlives its command cannot hold up the step, large
+//! output needs no memory, and an engine that is killed takes nothing with it. The price is that a command
+//! that opens `/dev/stdout` or `/dev/stderr` anew with `>` empties what it wrote before, as with any
+//! redirection to a file; `>&2` and `>>/dev/stderr` do not.
+//!
+//! A durable job is run by a *capsule*, a small shell program that claims the attempt, so that it is run
+//! once at most, and leaves the exit code in the attempt's directory, where a later engine finds it.
+
+mod attempt;
+mod capture;
+mod command;
+mod exec;
+mod process;
+mod recover;
+mod table;
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::kind::Target;
+use crate::port::{
+    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered,
+};
+
+pub use attempt::forget;
+
+/// How long another machine may take to accept a connection.
+const TCP_LIMIT: Duration = Duration::from_secs(5);
+
+/// Opens connections to this machine.
+#[derive(Debug)]
+pub struct LocalConnector {
+    connection: Arc<LocalConnection>,
+}
+
+impl LocalConnector {
+    /// Commands get the environment `env`, and what their jobs add.
+    pub fn new(env: Vec<(String, String)>) -> Self {
+        Self::with(env.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// Commands get the environment of this process as it is now, and what their jobs add.
+    pub fn inherit() -> Self {
+        Self::with(std::env::vars_os().collect())
+    }
+
+    fn with(env: Vec<(OsString, OsString)>) -> Self {
+        LocalConnector { connection: Arc::new(LocalConnection { env, pipefail: OnceCell::new() }) }
+    }
+}
+
+#[async_trait]
+impl Connector for LocalConnector {
+    fn kind(&self) -> &str {
+        "local"
+    }
+
+    async fn connect(&self, _target: &Target) -> Result<Arc<dyn Connection>, ConnectError> {
+        Ok(self.connection.clone())
+    }
+}
+
+/// This machine. It needs no connecting, so all runs share one.
+#[derive(Debug)]
+struct LocalConnection {
+    /// What commands get before their jobs add to it.
+    env: Vec<(OsString, OsString)>,
+    /// Whether `sh` knows `pipefail`; asked when the first script needs it.
+    pipefail: OnceCell<bool>,
+}
+
+impl LocalConnection {
+    /// Whether `sh` knows `pipefail`.
+    async fn pipefail(&self) -> bool {
+        let ask = || async {
+            let mut command = tokio::process::Command::new(command::SH);
+            command.args(["-c", "set -o pipefail"]).env_clear();
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.status().await.is_ok_and(|status| status.success())
+        };
+        *self.pipefail.get_or_init(ask).await
+    }
+}
+
+#[async_trait]
+impl Connection for LocalConnection {
+    async fn exec(&self, job: &ExecJob, output: Arc<dyn OutputSink>, stop: CancellationToken) -> ExecReport {
+        self.run(job, output, stop).await
+    }
+
+    async fn recover(
+        &self,
+        job: &ExecJob,
+        started: Timestamp,
+        output: Arc<dyn OutputSink>,
+        stop: CancellationToken,
+    ) -> Recovered {
+        recover::recover(job, started, output, stop).await
+    }
+
+    async fn file_facts(&self, path: &str) -> Result<Option<FileFacts>, String> {
+        let meta = match tokio::fs::metadata(path).await {
+            Ok(meta) => meta,
+            Err(error) => {
+                use io::ErrorKind::{NotADirectory, NotFound};
+                let absent = matches!(error.kind(), NotFound | NotADirectory);
+                return if absent { Ok(None) } else { Err(format!("cannot look at `{path}`: {error}")) };
+            }
+        };
+        let modified = meta.modified().map_err(|error| format!("cannot look at `{path}`: {error}"))?;
+        let modified = Timestamp::try_from(modified)
+            .map_err(|error| format!("`{path}` was modified at an impossible time: {error}"))?;
+        Ok(Some(FileFacts { size: meta.len(), modified, is_directory: meta.is_dir() }))
+    }
+
+    async fn tcp(&self, host: &str, port: u16) -> Result<(), String> {
+        let place = (host.to_owned(), port);
+        // Looking the name up has no limit of its own.
+        let connecting = tokio::task::spawn_blocking(move || connect(&place));
+        let refused = |why: String| format!("no connection to {host}:{port}: {why}");
+        match tokio::time::timeout(TCP_LIMIT, connecting).await {
+            Ok(Ok(result)) => result.map_err(|error| refused(error.to_string())),
+            Ok(Err(error)) => Err(refused(error.to_string())),
+            Err(_) => Err(refused(format!("no answer within {} s", TCP_LIMIT.as_secs()))),
+        }
+    }
+}
+
+/// Connects to the first of a name's addresses that accepts.
+fn connect(place: &(String, u16)) -> io::Result<()> {
+    let end = Instant::now() + TCP_LIMIT;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in (place.0.as_str(), place.1).to_socket_addrs()? {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(_) => return Ok(()),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

@@ -1,9 +1,18 @@
 //! From text to a checked [`Runbook`].
 
-use crate::diag::{Diagnostic, Severity};
+mod book;
+mod command;
+mod keys;
+mod reader;
+mod step;
+
+use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::expr::Template;
 use crate::kind::Kinds;
-use crate::model::Runbook;
-use crate::source::Sources;
+use crate::model::{Retry, Runbook, Shell};
+use crate::source::{Source, Sources};
+use crate::value::Duration;
+use crate::yaml;
 
 /// What came of reading a runbook: the runbook when it can be used, and everything there is to say about it.
 #[derive(Clone, Debug)]
@@ -24,8 +33,42 @@ impl Loaded {
     }
 }
 
+/// What `defaults` gives to every step.
+#[derive(Clone, Debug, Default)]
+struct Defaults {
+    target: Option<String>,
+    timeout: Option<Duration>,
+    retry: Option<Retry>,
+    shell: Option<Shell>,
+    env: Vec<(String, Template)>,
+    cwd: Option<Template>,
+}
+
 /// Reads and checks the runbook in `text`, called `name` in messages.
+///
+/// Every problem of the text is reported in one go; nothing panics, whatever the text.
+///
+/// ```
+/// use runbook_core::{kind::Kinds, read};
+///
+/// let loaded = read::parse("hello.yaml", "
+/// apiVersion: runbook/v1
+/// kind: Runbook
+/// name: hello
+/// steps:
+///   - {id: greet, run: echo hello, effect: read}
+/// ", &Kinds::default());
+/// assert!(loaded.diagnostics.is_empty());
+/// assert_eq!(loaded.runbook.unwrap().meta.name, "hello");
+/// ```
 pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
-    let _ = (name, text, kinds);
-    Loaded { runbook: None, sources: Sources::default(), diagnostics: Vec::new() }
+    let mut sources = Sources::default();
+    let id = sources.add(Source::new(name, text));
+    let mut found = Diagnostics::default();
+    let runbook = yaml::parse(id, text, &mut found).and_then(|root| {
+        let mut reader = reader::Reader { kinds, found: &mut found, defaults: Defaults::default(), depth: 0 };
+        reader.book(&root)
+    });
+    let unusable = found.has_errors();
+    Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics: found.into_sorted() }
 }

@@ -133,7 +133,9 @@ impl<'t, 'd> Builder<'t, 'd> {
                 Ok((event, span)) => self.event(event, &span),
                 Err(error) => {
                     broken = true;
-                    let open = self.frames.iter().rev().find(|f| f.flow).map(|f| f.start);
+                    // The map of a single pair, as in `[a: b]`, is a flow map without a bracket.
+                    let bracket = |f: &&Frame| f.flow && self.text[f.start..].starts_with(['[', '{']);
+                    let open = self.frames.iter().rev().find(bracket).map(|f| f.start);
                     let found = syntax::explain(self.id, self.text, &error, self.last_end, open);
                     self.report(found);
                     break;
@@ -165,6 +167,9 @@ impl<'t, 'd> Builder<'t, 'd> {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), span);
                 let empty = style == ScalarStyle::Plain && range.is_empty();
+                // The parser puts a missing value before the colon that announces it.
+                let colon = empty && self.text[range.start..].starts_with(':');
+                let range = if colon { range.start + 1..range.start + 1 } else { range };
                 let (range, scalar) = self.scalar(range, style, if empty { "" } else { &text });
                 self.last_end = self.last_end.max(range.end);
                 let open = self.open_anchor(anchor);
@@ -229,12 +234,14 @@ impl<'t, 'd> Builder<'t, 'd> {
         let range = match style {
             Style::Literal | Style::Folded if text.trim_matches('\n').is_empty() => {
                 let header = self.text.get(self.last_end..range.start).unwrap_or("");
-                let at = self.last_end + header.find(['|', '>']).unwrap_or(0);
-                at..(at + 1).min(self.text.len()).max(at)
+                match header.find(['|', '>']).map(|n| self.last_end + n) {
+                    Some(at) => at..at + 1,
+                    None => range.start..range.start,
+                }
             }
             Style::Literal | Style::Folded => {
                 let body = self.text.get(range.clone()).unwrap_or("");
-                range.start..range.start + body.trim_end_matches(['\n', '\r']).len()
+                range.start..range.start + body.trim_end_matches(['\n', '\r', ' ', '\t']).len()
             }
             _ => range,
         };
@@ -253,8 +260,9 @@ impl<'t, 'd> Builder<'t, 'd> {
 
     /// Takes the next part of a node, from the parser or from the record.
     fn put(&mut self, item: Item) {
-        if self.open_anchors > 0 && !self.expanding {
-            self.record.push(item.clone());
+        // What an alias comes to is decided first: a refused one must not be expanded by a later copy.
+        if !matches!(item, Item::Alias(..)) {
+            self.remember(&item);
         }
         match item {
             Item::Scalar(span, scalar) => {
@@ -266,6 +274,12 @@ impl<'t, 'd> Builder<'t, 'd> {
             Item::Map(start) => self.open(start, FrameKind::Map { entries: Vec::new(), key: Key::Awaited }),
             Item::End(end) => self.close(end),
             Item::Alias(anchor, span) => self.expand(anchor, span),
+        }
+    }
+
+    fn remember(&mut self, item: &Item) {
+        if self.open_anchors > 0 && !self.expanding {
+            self.record.push(item.clone());
         }
     }
 
@@ -442,6 +456,7 @@ impl<'t, 'd> Builder<'t, 'd> {
                 return self.unexpanded(span);
             }
             self.expanded = Cost { nodes, bytes };
+            self.remember(&Item::Alias(anchor, span));
         }
         let outer = std::mem::replace(&mut self.expanding, true);
         for index in anchored.first..anchored.last {
@@ -455,7 +470,7 @@ impl<'t, 'd> Builder<'t, 'd> {
     fn unexpanded(&mut self, span: Span) {
         let start = span.start as usize;
         let scalar = self.scalar(start..start, ScalarStyle::Plain, "").1;
-        self.node(Node { span, kind: NodeKind::Scalar(scalar) });
+        self.put(Item::Scalar(span, scalar));
     }
 
     fn refuse_tag(&mut self, tag: Option<&Tag>, span: &granit_parser::Span) {

@@ -10,7 +10,7 @@ const REPORTED: usize = 20;
 
 /// Reports control and bidirectional characters in `text`.
 ///
-/// Returns the text to go on with: ASCII control characters are replaced one for one, because the
+/// Returns the text to go on with: control characters are replaced by others of the same length, because the
 /// parser would take some of them for the end of the text and hide what else is wrong.
 pub(super) fn check<'t>(id: SourceId, text: &'t str, found: &mut Diagnostics) -> Cow<'t, str> {
     let mut controls = 0;
@@ -25,7 +25,7 @@ pub(super) fn check<'t>(id: SourceId, text: &'t str, found: &mut Diagnostics) ->
             }
         } else {
             controls += 1;
-            replace |= c.is_ascii();
+            replace = true;
             if controls <= REPORTED {
                 found.push(control(span, c));
             }
@@ -37,7 +37,11 @@ pub(super) fn check<'t>(id: SourceId, text: &'t str, found: &mut Diagnostics) ->
     if !replace {
         return Cow::Borrowed(text);
     }
-    let visible = |c: char| if c.is_ascii() && is_control(c) { '_' } else { c };
+    let visible = |c: char| match is_control(c) {
+        true if c.is_ascii() => '_',
+        true => '\u{bf}',
+        false => c,
+    };
     Cow::Owned(text.chars().map(visible).collect())
 }
 

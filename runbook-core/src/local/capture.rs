@@ -1,0 +1,159 @@
+//! Output files: shown while they grow, summed up when they are done. Knows nothing of processes.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::port::{OutputSink, Stream};
+use crate::run::Captured;
+
+use super::attempt::{STDERR, STDOUT};
+
+/// Size of the one buffer that output passes through.
+const CHUNK: usize = 64 * 1024;
+
+/// Sums up what `file` holds now; `name` is how the report calls the file.
+///
+/// Memory is bounded by [`Captured::WHOLE`], whatever the file's size.
+pub(super) fn sum_up(file: &File, name: &str) -> io::Result<Captured> {
+    let len = file.metadata()?.len();
+    if len <= Captured::WHOLE as u64 {
+        let mut bytes = vec![0; len as usize];
+        let read = read_up_to(file, &mut bytes, 0)?;
+        bytes.truncate(read);
+        return Ok(Captured { head: lossy(bytes), bytes: read as u64, ..Captured::default() });
+    }
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; CHUNK];
+    let mut at = 0;
+    while at < len {
+        let want = usize::try_from(len - at).unwrap_or(CHUNK).min(CHUNK);
+        let read = read_up_to(file, &mut buffer[..want], at)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+        at += read as u64;
+    }
+    let mut head = vec![0; Captured::ENDS];
+    let read = read_up_to(file, &mut head, 0)?;
+    head.truncate(read);
+    cut_end(&mut head);
+    let mut tail = vec![0; Captured::ENDS];
+    let read = read_up_to(file, &mut tail, at.saturating_sub(Captured::ENDS as u64))?;
+    tail.truncate(read);
+    cut_start(&mut tail);
+    Ok(Captured {
+        head: lossy(head),
+        tail: Some(lossy(tail)),
+        bytes: at,
+        sha256: Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+        file: Some(name.to_owned()),
+    })
+}
+
+/// Fills `buffer` from `at` on as far as the file goes.
+fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], at + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+fn lossy(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// Removes a character that the end of `bytes` cuts through.
+fn cut_end(bytes: &mut Vec<u8>) {
+    let last = bytes.len().saturating_sub(4);
+    for start in last..bytes.len() {
+        if let Err(error) = std::str::from_utf8(&bytes[start..])
+            && error.valid_up_to() == 0
+            && error.error_len().is_none()
+        {
+            bytes.truncate(start);
+            return;
+        }
+    }
+}
+
+/// Removes a character that the start of `bytes` cuts through.
+fn cut_start(bytes: &mut Vec<u8>) {
+    let continuation = bytes.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    bytes.drain(..continuation);
+}
+
+/// The two outputs of a command, and how much of them has been shown.
+pub(super) struct Live {
+    sink: Arc<dyn OutputSink>,
+    streams: [Shown; 2],
+}
+
+struct Shown {
+    stream: Stream,
+    file: File,
+    at: u64,
+}
+
+impl Live {
+    /// How much of one stream is shown at once while it grows; when more has come, its beginning is left out.
+    const TICK: u64 = 64 * 1024;
+
+    /// Shows `stdout` and `stderr`, from their beginning, to `sink`.
+    pub(super) fn new(sink: Arc<dyn OutputSink>, stdout: File, stderr: File) -> Self {
+        let shown = |stream, file| Shown { stream, file, at: 0 };
+        Live { sink, streams: [shown(Stream::Stdout, stdout), shown(Stream::Stderr, stderr)] }
+    }
+
+    /// Shows what has come since the last time.
+    pub(super) fn tick(&mut self) {
+        self.show(Self::TICK);
+    }
+
+    fn show(&mut self, limit: u64) {
+        for shown in &mut self.streams {
+            shown.show(self.sink.as_ref(), limit);
+        }
+    }
+
+    /// Shows what has come and sums both outputs up.
+    pub(super) async fn finish(mut self) -> io::Result<(Captured, Captured)> {
+        self.show(Captured::WHOLE as u64);
+        let [stdout, stderr] = self.streams.map(|shown| shown.file);
+        let large = stdout.metadata()?.len().max(stderr.metadata()?.len()) > Captured::WHOLE as u64;
+        let both = move || Ok((sum_up(&stdout, STDOUT)?, sum_up(&stderr, STDERR)?));
+        if large { tokio::task::spawn_blocking(both).await.map_err(io::Error::other)? } else { both() }
+    }
+}
+
+impl Shown {
+    /// Shows at most `limit` bytes, the newest. A file that cannot be read now is read when it is summed up.
+    fn show(&mut self, sink: &dyn OutputSink, limit: u64) {
+        let Ok(len) = self.file.metadata().map(|meta| meta.len()) else { return };
+        if len < self.at {
+            // The command emptied it, for example by opening /dev/stderr anew.
+            self.at = 0;
+        }
+        if len == self.at {
+            return;
+        }
+        self.at = self.at.max(len.saturating_sub(limit));
+        let mut buffer = vec![0; usize::try_from(len - self.at).unwrap_or(CHUNK).min(CHUNK)];
+        while self.at < len {
+            let want = usize::try_from(len - self.at).unwrap_or(CHUNK).min(buffer.len());
+            let Ok(read @ 1..) = read_up_to(&self.file, &mut buffer[..want], self.at) else { return };
+            sink.chunk(self.stream, &buffer[..read]);
+            self.at += read as u64;
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The runbook itself: header, metadata, inputs, and the lists that hold its steps.
+
+use std::collections::BTreeMap;
+
+use super::Defaults;
+use super::keys;
+use super::reader::{Fields, Reader};
+use crate::diag::{Code, Diagnostic};
+use crate::ids::is_name;
+use crate::model::{
+    Input, InputType, Link, Lock, Metadata, OnConflict, OnFailure, RollbackMode, Runbook, Step, ValueTemplate,
+};
+use crate::source::{Span, Spanned};
+use crate::yaml::Node;
+
+impl Reader<'_> {
+    /// The whole document.
+    pub(super) fn book(&mut self, root: &Node) -> Option<Runbook> {
+        if !self.header(root) {
+            return None;
+        }
+        let fields = self.fields(root, "a runbook", &[keys::RUNBOOK])?;
+        let meta = self.metadata(&fields);
+        let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
+        let vars = fields.get("vars").map(|node| self.vars(node)).unwrap_or_default();
+        if let Some(node) = fields.get("defaults") {
+            self.defaults = self.read_defaults(node);
+        }
+        let lock = fields.get("lock").and_then(|node| self.lock(node));
+        let preconditions =
+            fields.get("preconditions").map(|n| self.checks(n, "`preconditions`")).unwrap_or_default();
+        let steps = match self.require(&fields, "steps", "a runbook") {
+            Some(node) => self.steps(node, "`steps`"),
+            None => Vec::new(),
+        };
+        let on_failure = fields.get("on_failure").map(|node| self.book_failure(node)).unwrap_or_default();
+        let finally = fields.get("finally").map(|node| self.steps(node, "`finally`")).unwrap_or_default();
+        let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
+        let outputs = outputs.into_iter().collect();
+        Some(Runbook { meta, inputs, vars, lock, preconditions, steps, on_failure, finally, outputs })
+    }
+
+    /// `apiVersion` and `kind`. Without them nothing else can be understood.
+    fn header(&mut self, root: &Node) -> bool {
+        let Some(map) = root.as_map() else {
+            self.wrong_type(root, "a runbook", "a map");
+            return false;
+        };
+        let fields = Fields { map, span: Span { end: root.span.start, ..root.span } };
+        let version = self
+            .require(&fields, "apiVersion", "a runbook")
+            .and_then(|n| self.spanned_text(n, "`apiVersion`"));
+        if let Some(version) = version.filter(|v| v.value != "runbook/v1") {
+            let message = format!("`{}` is not a version of the language that is known", version.value);
+            self.report(
+                Diagnostic::error(Code::BAD_API_VERSION, version.span, message)
+                    .help("write `apiVersion: runbook/v1`"),
+            );
+        }
+        let kind = self.require(&fields, "kind", "a runbook").and_then(|n| self.spanned_text(n, "`kind`"));
+        match kind {
+            None => map.get("steps").is_some(),
+            Some(kind) => match kind.value.as_str() {
+                "Runbook" => true,
+                "Inventory" | "Policy" | "RunbookTest" => {
+                    self.not_yet(kind.span, &format!("kind: {}", kind.value));
+                    false
+                }
+                other => {
+                    self.report(
+                        Diagnostic::error(
+                            Code::BAD_KIND,
+                            kind.span,
+                            format!("`{other}` is not a kind of file"),
+                        )
+                        .label("one of `Runbook`, `Inventory`, `Policy`, `RunbookTest`")
+                        .did_you_mean(other, ["Runbook", "Inventory", "Policy", "RunbookTest"]),
+                    );
+                    map.get("steps").is_some()
+                }
+            },
+        }
+    }
+
+    fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
+        let mut meta = Metadata::default();
+        if let Some(node) = self.require(fields, "name", "a runbook") {
+            if let Some(name) = self.spanned_text(node, "`name`") {
+                if !is_name(&name.value) {
+                    self.report(
+                        Diagnostic::error(
+                            Code::BAD_NAME,
+                            name.span,
+                            format!("`{}` cannot be a runbook's name", name.value),
+                        )
+                        .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
+                        .help("put text for people under `title`"),
+                    );
+                }
+                meta.name = name.value;
+            }
+        }
+        let mut text = |key: &str| fields.get(key).and_then(|node| self.text(node, &format!("`{key}`")));
+        meta.title = text("title");
+        meta.description = text("description");
+        meta.owner = text("owner");
+        meta.severity = text("severity");
+        meta.labels = fields.get("labels").map(|node| self.labels(node)).unwrap_or_default();
+        for node in fields.get("links").map(|node| self.items(node, "`links`")).unwrap_or_default() {
+            let Some(link) = self.fields(node, "a link", &[keys::LINK]) else { continue };
+            let title = self.require(&link, "title", "a link").and_then(|n| self.text(n, "`title`"));
+            let url = self.require(&link, "url", "a link").and_then(|n| self.text(n, "`url`"));
+            if let (Some(title), Some(url)) = (title, url) {
+                meta.links.push(Link { title, url });
+            }
+        }
+        if let Some(node) = fields.get("review_by") {
+            if let Some(text) = self.text(node, "`review_by`") {
+                match text.parse() {
+                    Ok(date) => meta.review_by = Some(date),
+                    Err(_) => self.report(
+                        Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
+                            .help("write for example `2027-01-31`"),
+                    ),
+                }
+            }
+        }
+        meta
+    }
+
+    pub(super) fn labels(&mut self, node: &Node) -> BTreeMap<String, String> {
+        let Some(map) = node.as_map() else {
+            self.wrong_type(node, "`labels`", "a map of texts");
+            return BTreeMap::new();
+        };
+        map.iter()
+            .filter_map(|(key, value)| Some((key.value.clone(), self.text(value, "a label")?)))
+            .collect()
+    }
+
+    /// Inputs of a runbook, or fields of a manual step. `what` is "an input" or "a field".
+    pub(super) fn inputs(&mut self, node: &Node, what: &str) -> Vec<Input> {
+        let Some(map) = node.as_map() else {
+            self.wrong_type(node, &format!("{what} list"), "a map of names");
+            return Vec::new();
+        };
+        map.iter().filter_map(|(name, node)| self.input(name, node, what)).collect()
+    }
+
+    fn input(&mut self, name: &Spanned<String>, node: &Node, what: &str) -> Option<Input> {
+        self.identifier(name, what);
+        let fields = self.fields(node, what, &[keys::INPUT])?;
+        let options: Vec<_> = match fields.get("options") {
+            Some(list) if list.as_str().is_some_and(|text| text.contains("${{")) => {
+                self.not_yet(list.span, "options from an earlier step");
+                Vec::new()
+            }
+            Some(list) => self.items(list, "`options`").iter().map(Node::to_value).collect(),
+            None => Vec::new(),
+        };
+        let r#type = match fields.get("type") {
+            Some(node) => self.word(node, "`type`", &InputType::ALL).unwrap_or_default(),
+            None if options.is_empty() => InputType::String,
+            None => InputType::Enum,
+        };
+        if r#type == InputType::Enum && options.is_empty() && !fields.has("options") {
+            self.require(&fields, "options", "an input of type `enum`");
+        }
+        let default = fields.get("default").map(|node| match r#type {
+            // `default: 1.10` of a text input is a text as written, and refused when that would surprise.
+            InputType::String | InputType::Duration | InputType::Url | InputType::Path
+                if node.as_scalar().is_some() && !node.is_nothing() =>
+            {
+                self.text(node, "`default`").unwrap_or_default().into()
+            }
+            _ => node.to_value(),
+        });
+        let required = fields.get("required").and_then(|node| self.bool(node, "`required`"));
+        let input = Input {
+            name: name.clone(),
+            r#type,
+            required: required.unwrap_or(default.is_none()),
+            default,
+            description: fields.get("description").and_then(|node| self.text(node, "`description`")),
+            options,
+            pattern: fields.get("pattern").and_then(|node| self.pattern(node, "`pattern`")),
+            min: fields.get("min").and_then(|node| self.number(node, "`min`")),
+            max: fields.get("max").and_then(|node| self.number(node, "`max`")),
+            example: fields.get("example").map(Node::to_value),
+        };
+        for (key, value) in [("default", &input.default), ("example", &input.example)] {
+            let (Some(value), Some(node)) = (value, fields.get(key)) else { continue };
+            if let Err(reason) = input.check(value) {
+                self.report(
+                    Diagnostic::error(
+                        Code::BAD_DEFAULT,
+                        node.span,
+                        format!("`{key}` of `{}` does not fit", name.value),
+                    )
+                    .label(reason.to_string()),
+                );
+            }
+        }
+        Some(input)
+    }
+
+    fn vars(&mut self, node: &Node) -> Vec<(Spanned<String>, ValueTemplate)> {
+        let Some(map) = node.as_map() else {
+            self.wrong_type(node, "`vars`", "a map of names");
+            return Vec::new();
+        };
+        map.iter()
+            .filter_map(|(name, node)| {
+                self.identifier(name, "a variable");
+                Some((name.clone(), self.value(node, "a variable")?))
+            })
+            .collect()
+    }
+
+    fn read_defaults(&mut self, node: &Node) -> Defaults {
+        let Some(fields) = self.fields(node, "`defaults`", &[keys::DEFAULTS]) else {
+            return Defaults::default();
+        };
+        Defaults {
+            target: fields.get("target").and_then(|node| self.target(node)),
+            timeout: fields.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
+            retry: fields.get("retry").and_then(|node| self.retry(node)),
+            shell: fields.get("shell").and_then(|node| self.shell(node)),
+            env: fields.get("env").map(|node| self.env(node)).unwrap_or_default(),
+            cwd: fields.get("cwd").and_then(|node| self.template(node, "`cwd`")),
+        }
+    }
+
+    fn lock(&mut self, node: &Node) -> Option<Lock> {
+        if node.as_scalar().is_some() {
+            return Some(Lock { key: self.template(node, "`lock`")?, on_conflict: OnConflict::default() });
+        }
+        let fields = self.fields(node, "`lock`", &[keys::LOCK])?;
+        let words = [("fail", OnConflict::Fail), ("wait", OnConflict::Wait)];
+        let on_conflict = fields.get("on_conflict").and_then(|node| self.word(node, "`on_conflict`", &words));
+        let key = self.require(&fields, "key", "`lock`").and_then(|node| self.template(node, "`key`"))?;
+        Some(Lock { key, on_conflict: on_conflict.unwrap_or_default() })
+    }
+
+    fn book_failure(&mut self, node: &Node) -> OnFailure {
+        let Some(fields) = self.fields(node, "`on_failure`", &[keys::BOOK_FAILURE]) else {
+            return OnFailure::default();
+        };
+        let words =
+            [("auto", RollbackMode::Auto), ("offer", RollbackMode::Offer), ("never", RollbackMode::Never)];
+        OnFailure {
+            rollback: fields
+                .get("rollback")
+                .and_then(|node| self.word(node, "`rollback`", &words))
+                .unwrap_or_default(),
+            steps: fields.get("steps").map(|node| self.steps(node, "`steps`")).unwrap_or_default(),
+        }
+    }
+
+    /// A list of steps that must not be empty.
+    pub(super) fn steps(&mut self, node: &Node, what: &str) -> Vec<Step> {
+        let items = self.items(node, what);
+        if items.is_empty() && node.as_seq().is_some() {
+            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, format!("{what} holds no step")));
+        }
+        items.iter().filter_map(|item| self.step(item)).collect()
+    }
+
+    pub(super) fn outputs(&mut self, node: &Node) -> Vec<(Spanned<String>, crate::expr::Expr)> {
+        let Some(map) = node.as_map() else {
+            self.wrong_type(node, "`outputs`", "a map of names to expressions");
+            return Vec::new();
+        };
+        map.iter()
+            .filter_map(|(name, node)| {
+                self.identifier(name, "an output");
+                Some((name.clone(), self.expr(node, "an output")?))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! Every key of the language, by the place it may stand in, and whether this version carries it out.
+
+/// A key, and whether this version carries it out.
+pub(super) type Key = (&'static str, Support);
+
+/// Whether this version carries a key out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Support {
+    /// It does.
+    Now,
+    /// The language has it; this version refuses it rather than ignore it.
+    Later,
+}
+
+use Support::{Later, Now};
+
+pub(super) const RUNBOOK: &[Key] = &[
+    ("apiVersion", Now),
+    ("kind", Now),
+    ("name", Now),
+    ("title", Now),
+    ("description", Now),
+    ("owner", Now),
+    ("labels", Now),
+    ("links", Now),
+    ("severity", Now),
+    ("review_by", Now),
+    ("include", Later),
+    ("inputs", Now),
+    ("vars", Now),
+    ("secrets", Later),
+    ("targets", Later),
+    ("groups", Later),
+    ("contacts", Later),
+    ("channels", Later),
+    ("policy", Later),
+    ("defaults", Now),
+    ("lock", Now),
+    ("preconditions", Now),
+    ("steps", Now),
+    ("on_failure", Now),
+    ("finally", Now),
+    ("procedures", Later),
+    ("escalation", Later),
+    ("schedule", Later),
+    ("outputs", Now),
+];
+
+pub(super) const LINK: &[Key] = &[("title", Now), ("url", Now)];
+
+pub(super) const INPUT: &[Key] = &[
+    ("type", Now),
+    ("default", Now),
+    ("required", Now),
+    ("description", Now),
+    ("options", Now),
+    ("pattern", Now),
+    ("min", Now),
+    ("max", Now),
+    ("example", Now),
+    ("sensitive", Later),
+];
+
+pub(super) const DEFAULTS: &[Key] = &[
+    ("target", Now),
+    ("timeout", Now),
+    ("retry", Now),
+    ("shell", Now),
+    ("env", Now),
+    ("cwd", Now),
+    ("become", Later),
+];
+
+pub(super) const LOCK: &[Key] = &[("key", Now), ("on_conflict", Now)];
+
+pub(super) const BOOK_FAILURE: &[Key] = &[("rollback", Now), ("steps", Now)];
+
+/// Keys of every step, apart from its action.
+pub(super) const STEP: &[Key] = &[
+    ("id", Now),
+    ("title", Now),
+    ("description", Now),
+    ("labels", Now),
+    ("target", Now),
+    ("rollout", Later),
+    ("effect", Now),
+    ("effect_because", Later),
+    ("idempotent", Now),
+    ("when", Now),
+    ("done_when", Now),
+    ("preconditions", Now),
+    ("needs", Now),
+    ("confirm", Now),
+    ("env", Now),
+    ("stdin", Now),
+    ("cwd", Now),
+    ("shell", Now),
+    ("become", Later),
+    ("expect", Now),
+    ("retry", Now),
+    ("settle", Now),
+    ("verify", Now),
+    ("rollback", Now),
+    ("cleanup", Now),
+    ("irreversible", Now),
+    ("on_failure", Now),
+    ("timeout", Now),
+    ("budget", Now),
+    ("for_each", Later),
+    ("outputs", Now),
+    ("evidence", Now),
+    ("policy_exception", Later),
+    ("with", Later),
+];
+
+/// The actions that the core itself carries out or will; executors add theirs.
+pub(super) const ACTIONS: &[Key] = &[
+    ("run", Now),
+    ("manual", Now),
+    ("wait", Now),
+    ("assert", Now),
+    ("set", Now),
+    ("steps", Now),
+    ("parallel", Now),
+    ("copy", Later),
+    ("write", Later),
+    ("edit", Later),
+    ("notify", Later),
+    ("call", Later),
+    ("choose", Later),
+    ("remedies", Later),
+];
+
+/// Actions of executors that belong to the project, with the crate that has each.
+pub(super) const EXECUTOR_ACTIONS: &[(&str, &str)] =
+    &[("http", "runbook-http"), ("docker", "runbook-docker"), ("compose", "runbook-docker")];
+
+/// Step keys that only mean something for commands.
+pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell"];
+
+/// Step keys that need an action with a result.
+pub(super) const RESULT_ONLY: &[&str] =
+    &["effect", "idempotent", "expect", "retry", "outputs", "evidence", "target"];
+
+pub(super) const CONFIRM: &[Key] = &[
+    ("message", Now),
+    ("show", Now),
+    ("phrase", Now),
+    ("roles", Later),
+    ("approvers_min", Later),
+    ("self", Later),
+    ("timeout", Now),
+    ("on_timeout", Now),
+];
+
+pub(super) const MANUAL: &[Key] =
+    &[("instructions", Now), ("checklist", Now), ("fields", Now), ("roles", Later), ("timeout", Later)];
+
+pub(super) const WAIT: &[Key] = &[("for", Later), ("every", Later), ("within", Later)];
+
+pub(super) const ASSERTION: &[Key] = &[("that", Now), ("message", Now)];
+
+pub(super) const EVIDENCE: &[Key] = &[("label", Now), ("capture", Now)];
+
+pub(super) const RETRY: &[Key] = &[
+    ("attempts", Now),
+    ("every", Now),
+    ("within", Now),
+    ("backoff", Now),
+    ("max_every", Now),
+    ("consecutive", Now),
+    ("when", Now),
+];
+
+/// Keys of a check, apart from what is asked.
+pub(super) const CHECK: &[Key] = &[
+    ("title", Now),
+    ("target", Now),
+    ("expect", Now),
+    ("retry", Now),
+    ("timeout", Now),
+    ("message", Now),
+    ("severity", Now),
+    ("env", Now),
+    ("stdin", Now),
+    ("cwd", Now),
+    ("shell", Now),
+];
+
+pub(super) const QUESTIONS: &[Key] = &[("run", Now), ("tcp", Now), ("file", Now)];
+
+pub(super) const TCP: &[Key] = &[("host", Now), ("port", Now)];
+
+pub(super) const FILE: &[Key] = &[("path", Now), ("exists", Now), ("newer_than", Now), ("min_size", Now)];
+
+pub(super) const TEXT_MATCHER: &[Key] =
+    &[("equals", Now), ("contains", Now), ("matches", Now), ("not_matches", Now), ("empty", Now)];

@@ -1,0 +1,320 @@
+//! One step: its action, and everything that belongs to it.
+
+use super::keys;
+use super::reader::{Fields, Reader};
+use crate::diag::{Code, Diagnostic};
+use crate::model::{
+    Action, Assertion, Confirm, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure, StepSpec,
+    ValueTemplate,
+};
+use crate::source::Spanned;
+use crate::yaml::Node;
+
+/// How many groups may be inside of each other.
+const DEEPEST: usize = 32;
+
+impl Reader<'_> {
+    pub(super) fn step(&mut self, node: &Node) -> Option<Step> {
+        let kinds: Vec<keys::Key> = self.executor_actions();
+        let fields = self.fields(node, "a step", &[keys::STEP, keys::ACTIONS, &kinds])?;
+        let (key, action_node) = self.action_key(&fields, &kinds)?;
+        let (action, children) = self.action(key, action_node, &fields)?;
+        self.misplaced_keys(&fields, &action);
+        let effect = self.effect(&fields, &action);
+        let declared = fields.get("effect").is_some();
+        let idempotent = fields.get("idempotent").and_then(|node| self.bool(node, "`idempotent`"));
+        let idempotent = idempotent.unwrap_or(effect == Effect::Read);
+        let list = |reader: &mut Self, key: &str| {
+            fields.get(key).map(|node| reader.checks(node, &format!("`{key}`"))).unwrap_or_default()
+        };
+        let done_when = list(self, "done_when");
+        let preconditions = list(self, "preconditions");
+        let verify = list(self, "verify");
+        let takes_time = action.is_external();
+        let own_retry = fields.get("retry").and_then(|node| self.retry(node));
+        let own_timeout = fields.get("timeout").and_then(|node| self.duration(node, "`timeout`"));
+        let failures =
+            [("stop", StepFailure::Stop), ("continue", StepFailure::Continue), ("ask", StepFailure::Ask)];
+        let spec = StepSpec {
+            id: fields.get("id").and_then(|node| self.step_id(node)),
+            title: fields.get("title").and_then(|node| self.template(node, "`title`")),
+            description: fields.get("description").and_then(|node| self.text(node, "`description`")),
+            labels: fields.get("labels").map(|node| self.labels(node)).unwrap_or_default(),
+            target: fields
+                .get("target")
+                .and_then(|node| self.target(node))
+                .or_else(|| self.defaults.target.clone())
+                .unwrap_or_else(|| "local".to_owned()),
+            effect,
+            effect_declared: declared,
+            idempotent,
+            when: fields.get("when").and_then(|node| self.expr(node, "`when`")),
+            done_when,
+            preconditions,
+            confirm: fields.get("confirm").and_then(|node| self.confirm(node)),
+            expect: fields
+                .get("expect")
+                .and_then(|node| self.expect(node, matches!(action, Action::Custom(_)))),
+            // A default retry is for what may be repeated; it does not make anything repeatable.
+            retry: own_retry.or_else(|| self.defaults.retry.clone().filter(|_| takes_time && idempotent)),
+            settle: fields.get("settle").and_then(|node| self.duration(node, "`settle`")),
+            verify,
+            irreversible: fields
+                .get("irreversible")
+                .and_then(|node| self.bool(node, "`irreversible`"))
+                .unwrap_or(false),
+            on_failure: fields
+                .get("on_failure")
+                .and_then(|node| self.word(node, "`on_failure`", &failures))
+                .unwrap_or_default(),
+            timeout: own_timeout.or_else(|| self.defaults.timeout.filter(|_| takes_time)),
+            budget: fields.get("budget").and_then(|node| self.duration(node, "`budget`")),
+            outputs: fields
+                .get("outputs")
+                .map(|node| self.outputs(node))
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, expr)| (name.value, expr))
+                .collect(),
+            evidence: fields.get("evidence").and_then(|node| self.evidence(node)),
+            action,
+        };
+        let needs = fields.get("needs").map(|node| self.texts(node, "`needs`"));
+        let rollback = fields.get("rollback").map(|node| self.rollback(node)).unwrap_or_default();
+        let cleanup = fields.get("cleanup").map(|node| self.steps(node, "`cleanup`")).unwrap_or_default();
+        Some(Step { span: node.span, spec, needs, children, rollback, cleanup })
+    }
+
+    fn step_id(&mut self, node: &Node) -> Option<Spanned<String>> {
+        let id = self.spanned_text(node, "`id`")?;
+        self.identifier(&id, "a step");
+        Some(id)
+    }
+
+    fn executor_actions(&self) -> Vec<keys::Key> {
+        let known = keys::EXECUTOR_ACTIONS.iter().map(|(name, _)| (*name, keys::Support::Now));
+        known.collect()
+    }
+
+    /// The one action key of a step.
+    fn action_key<'n>(&mut self, fields: &Fields<'n>, kinds: &[keys::Key]) -> Option<(&'n str, &'n Node)> {
+        let is_action = |name: &str| {
+            keys::ACTIONS.iter().chain(kinds).any(|(key, _)| *key == name)
+                || self.kinds.action(name).is_some()
+        };
+        let mut actions = fields.map.iter().filter(|(key, _)| is_action(&key.value));
+        let Some((key, node)) = actions.next() else {
+            self.report(
+                Diagnostic::error(Code::NO_ACTION, fields.span, "this step does nothing")
+                    .note("a step does exactly one thing, named by its action key")
+                    .help("add one of `run`, `manual`, `wait`, `assert`, `set`, `steps`, `parallel`"),
+            );
+            return None;
+        };
+        let others: Vec<_> = actions.map(|(key, _)| key).collect();
+        if let Some(second) = others.first() {
+            let mut problem = Diagnostic::error(
+                Code::SEVERAL_ACTIONS,
+                second.span,
+                format!("`{}` and `{}` in one step", key.value, second.value),
+            )
+            .label("a second action")
+            .also(key.span, "the first action");
+            if key.value != "steps" && others.iter().any(|k| k.value == "steps" || k.value == "parallel") {
+                problem = problem.help("put the action into the group as a step of its own");
+            } else {
+                problem = problem.help("make two steps of it");
+            }
+            self.report(problem);
+        }
+        Some((&key.value, node))
+    }
+
+    /// The action itself, and the steps in it when it is a group.
+    fn action(&mut self, key: &str, node: &Node, fields: &Fields<'_>) -> Option<(Action, Vec<Step>)> {
+        let action = match key {
+            "run" => Action::Run(self.run(node, fields)?),
+            "manual" => Action::Manual(self.manual(node)?),
+            "wait" if node.as_map().is_some() => {
+                self.fields(node, "`wait`", &[keys::WAIT]);
+                return None;
+            }
+            "wait" => Action::Wait(self.duration(node, "`wait`")?),
+            "assert" => Action::Assert(self.assertions(node)),
+            "set" => Action::Set(self.set(node)),
+            "steps" | "parallel" => {
+                if self.depth >= DEEPEST {
+                    let message = format!("more than {DEEPEST} groups inside of each other");
+                    self.report(Diagnostic::error(Code::TOO_DEEP, fields.key_span(key), message));
+                    return None;
+                }
+                self.depth += 1;
+                let children = self.steps(node, &format!("`{key}`"));
+                self.depth -= 1;
+                return Some((Action::Group { parallel: key == "parallel" }, children));
+            }
+            other => Action::Custom(self.custom(other, node, fields)?),
+        };
+        Some((action, Vec::new()))
+    }
+
+    /// Keys that are known but mean nothing for this action.
+    fn misplaced_keys(&mut self, fields: &Fields<'_>, action: &Action) {
+        let is_command = matches!(action, Action::Run(_));
+        let has_result = action.is_external();
+        let is_manual = matches!(action, Action::Manual(_));
+        for (key, _) in fields.map.iter() {
+            let name = key.value.as_str();
+            let fits = match name {
+                _ if keys::COMMAND_ONLY.contains(&name) => is_command,
+                "evidence" => has_result || is_manual || matches!(action, Action::Set(_)),
+                "effect" | "outputs" => has_result || is_manual,
+                _ if keys::RESULT_ONLY.contains(&name) => has_result,
+                "settle" => !matches!(action, Action::Set(_) | Action::Assert(_)),
+                _ => true,
+            };
+            if !fits {
+                let problem = Diagnostic::error(
+                    Code::KEY_NOT_HERE,
+                    key.span,
+                    format!("`{name}` means nothing for `{}`", action.key()),
+                );
+                self.report(match action {
+                    Action::Group { .. } => problem.help("put it on the steps inside, or under `defaults`"),
+                    _ => problem.help(format!("remove `{name}`")),
+                });
+            }
+        }
+    }
+
+    fn effect(&mut self, fields: &Fields<'_>, action: &Action) -> Effect {
+        let words = [("read", Effect::Read), ("change", Effect::Change), ("destroy", Effect::Destroy)];
+        if let Some(effect) = fields.get("effect").and_then(|node| self.word(node, "`effect`", &words)) {
+            return effect;
+        }
+        match action {
+            Action::Wait(_) | Action::Assert(_) | Action::Set(_) | Action::Group { .. } => Effect::Read,
+            Action::Custom(custom) => match self.kinds.action(&custom.kind) {
+                Some(kind) => kind.effect(&as_written(&custom.params)),
+                None => Effect::Change,
+            },
+            _ => Effect::Change,
+        }
+    }
+
+    fn confirm(&mut self, node: &Node) -> Option<Confirm> {
+        let plain = |message| Confirm {
+            message,
+            show: None,
+            phrase: None,
+            timeout: None,
+            on_timeout: OnGateTimeout::default(),
+        };
+        if let Some(scalar) = node.as_scalar() {
+            if scalar.is_plain() && scalar.resolve().is_boolean() {
+                self.report(
+                    Diagnostic::error(
+                        Code::WRONG_TYPE,
+                        node.span,
+                        "`confirm` is the question to ask, not a switch",
+                    )
+                    .help("write what the person agrees to: `confirm: Restart the service?`"),
+                );
+                return None;
+            }
+            return self.template(node, "`confirm`").map(plain);
+        }
+        let fields = self.fields(node, "`confirm`", &[keys::CONFIRM])?;
+        let message = self
+            .require(&fields, "message", "`confirm`")
+            .and_then(|node| self.template(node, "`message`"))?;
+        let words = [("deny", OnGateTimeout::Deny), ("fail", OnGateTimeout::Fail)];
+        Some(Confirm {
+            show: fields.get("show").and_then(|node| self.template(node, "`show`")),
+            phrase: fields.get("phrase").and_then(|node| self.template(node, "`phrase`")),
+            timeout: fields.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
+            on_timeout: fields
+                .get("on_timeout")
+                .and_then(|node| self.word(node, "`on_timeout`", &words))
+                .unwrap_or_default(),
+            ..plain(message)
+        })
+    }
+
+    fn manual(&mut self, node: &Node) -> Option<Manual> {
+        if node.as_scalar().is_some() {
+            let instructions = self.template(node, "`manual`")?;
+            return Some(Manual { instructions, checklist: Vec::new(), fields: Vec::new() });
+        }
+        let fields = self.fields(node, "`manual`", &[keys::MANUAL])?;
+        let instructions = self
+            .require(&fields, "instructions", "`manual`")
+            .and_then(|node| self.template(node, "`instructions`"))?;
+        Some(Manual {
+            instructions,
+            checklist: fields.get("checklist").map(|n| self.templates(n, "`checklist`")).unwrap_or_default(),
+            fields: fields.get("fields").map(|node| self.inputs(node, "a field")).unwrap_or_default(),
+        })
+    }
+
+    fn assertions(&mut self, node: &Node) -> Vec<Assertion> {
+        let mut one = |node: &Node| -> Option<Assertion> {
+            if node.as_scalar().is_some() {
+                return Some(Assertion { that: self.expr(node, "`assert`")?, message: None });
+            }
+            let fields = self.fields(node, "an assertion", &[keys::ASSERTION])?;
+            let that = self.require(&fields, "that", "an assertion").and_then(|n| self.expr(n, "`that`"))?;
+            let message = fields.get("message").and_then(|node| self.template(node, "`message`"));
+            Some(Assertion { that, message })
+        };
+        match node.as_seq() {
+            Some(items) => items.iter().filter_map(one).collect(),
+            None => one(node).into_iter().collect(),
+        }
+    }
+
+    fn set(&mut self, node: &Node) -> Vec<(String, ValueTemplate)> {
+        let Some(map) = node.as_map() else {
+            self.wrong_type(node, "`set`", "a map of names to values");
+            return Vec::new();
+        };
+        map.iter()
+            .filter_map(|(name, node)| {
+                self.identifier(name, "a value");
+                Some((name.value.clone(), self.value(node, "a value")?))
+            })
+            .collect()
+    }
+
+    fn evidence(&mut self, node: &Node) -> Option<Evidence> {
+        if node.as_scalar().is_some() {
+            return self.bool(node, "`evidence`")?.then(Evidence::default);
+        }
+        let fields = self.fields(node, "`evidence`", &[keys::EVIDENCE])?;
+        Some(Evidence {
+            label: fields.get("label").and_then(|node| self.text(node, "`label`")),
+            capture: fields.get("capture").and_then(|node| self.text(node, "`capture`")),
+        })
+    }
+
+    fn rollback(&mut self, node: &Node) -> Vec<Step> {
+        if node.as_str() == Some("restore") {
+            self.not_yet(node.span, "rollback: restore");
+            return Vec::new();
+        }
+        self.steps(node, "`rollback`")
+    }
+}
+
+/// Parameters with their templates as they stand in the file.
+fn as_written(params: &ValueTemplate) -> crate::value::Value {
+    use crate::value::Value;
+    match params {
+        ValueTemplate::Value(value) => value.clone(),
+        ValueTemplate::Text(template) => Value::String(template.source_text()),
+        ValueTemplate::List(items) => Value::Array(items.iter().map(as_written).collect()),
+        ValueTemplate::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), as_written(value))).collect())
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! What the tests of local commands share.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration as StdDuration, Instant};
+
+use runbook_core::kind::Target;
+use runbook_core::local::LocalConnector;
+use runbook_core::model::Shell;
+use runbook_core::port::{Connector, ExecCommand, ExecJob, ExecReport, OutputSink, Stream};
+use runbook_core::run::Captured;
+use runbook_core::value::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A directory for one test; what its commands have started is ended with it.
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where the attempt is.
+    pub fn directory(&self) -> PathBuf {
+        self.root().join("attempt")
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.root().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    pub fn program(&self, name: &str, text: &str) -> String {
+        let path = self.write(name, text);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        path
+    }
+
+    pub fn kill_marked(&self) {
+        for pid in marked(self) {
+            let pid = rustix::process::Pid::from_raw(pid).unwrap();
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.kill_marked();
+    }
+}
+
+/// Shell text that marks the command after it.
+pub fn mark(place: &Place) -> String {
+    format!("RB_MARK={}", place.root().display())
+}
+
+/// The living processes that carry the mark and have not left it in a shell that only waits.
+pub fn marked(place: &Place) -> Vec<i32> {
+    let wanted = mark(place);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap() {
+        let Ok(pid) = entry.unwrap().file_name().to_string_lossy().parse::<i32>() else { continue };
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        if environ.split(|byte| *byte == 0).any(|item| item == wanted.as_bytes()) && alive(pid) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+/// Whether `pid` lives.
+pub fn alive(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))
+}
+
+fn job(place: &Place, command: ExecCommand) -> ExecJob {
+    ExecJob {
+        command,
+        env: Vec::new(),
+        stdin: None,
+        cwd: None,
+        timeout: None,
+        grace: Duration::from_secs(5),
+        durable: false,
+        directory: place.directory(),
+        token: "token".into(),
+    }
+}
+
+pub fn argv(place: &Place, argv: &[&str]) -> ExecJob {
+    job(place, ExecCommand::Argv(argv.iter().map(|item| (*item).to_owned()).collect()))
+}
+
+pub fn script(place: &Place, text: &str) -> ExecJob {
+    job(place, ExecCommand::Script { shell: Shell::Sh, text: text.into() })
+}
+
+pub fn bash(place: &Place, text: &str) -> ExecJob {
+    job(place, ExecCommand::Script { shell: Shell::Bash, text: text.into() })
+}
+
+/// The same job, to survive its engine, with a token of its own place.
+pub fn durable(job: ExecJob) -> ExecJob {
+    ExecJob { durable: true, ..job }
+}
+
+pub async fn exec(job: &ExecJob) -> ExecReport {
+    exec_with(LocalConnector::inherit(), job, Arc::new(())).await
+}
+
+pub async fn exec_with(connector: LocalConnector, job: &ExecJob, output: Arc<dyn OutputSink>) -> ExecReport {
+    let connection = connector.connect(&Target::local()).await.unwrap();
+    let report = connection.exec(job, output, CancellationToken::new()).await;
+    connection.close().await;
+    report
+}
+
+pub fn lines(captured: &Captured) -> Vec<String> {
+    captured.whole().unwrap().lines().map(str::to_owned).collect()
+}
+
+/// Waits for `condition`; fails loudly when it does not come.
+pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < StdDuration::from_secs(20), "it never came that {what}");
+        tokio::time::sleep(StdDuration::from_millis(5)).await;
+    }
+}
+
+/// The most memory this process has ever used, in bytes.
+pub fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+/// Keeps what is shown.
+#[derive(Default)]
+pub struct Collected(Mutex<[Vec<u8>; 2]>);
+
+impl Collected {
+    pub fn text(&self, stream: Stream) -> String {
+        String::from_utf8(self.0.lock().unwrap()[stream as usize].clone()).unwrap()
+    }
+}
+
+impl OutputSink for Collected {
+    fn chunk(&self, stream: Stream, bytes: &[u8]) {
+        self.0.lock().unwrap()[stream as usize].extend_from_slice(bytes);
+    }
+}

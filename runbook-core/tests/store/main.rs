@@ -1,0 +1,9 @@
+//! What every store promises, and what the durable one keeps through crashes and broken disks.
+#![cfg(feature = "engine")]
+
+mod contract;
+mod crash;
+mod faults;
+mod race;
+mod sqlite;
+mod support;
