@@ -1,5 +1,6 @@
 //! Runbooks as data: the language, its checks, the plan and the engine that runs it.
 
+pub mod check;
 pub mod diag;
 #[cfg(feature = "engine")]
 pub mod drive;
@@ -13,6 +14,7 @@ pub mod plan;
 #[cfg(feature = "engine")]
 pub mod port;
 pub mod read;
+pub mod render;
 pub mod run;
 pub mod shell;
 pub mod source;

@@ -3,6 +3,15 @@
 //! Everything that decides what will run is in here and under the [digest](Plan::digest); resume,
 //! approval, dry run and report use the plan, never the YAML again.
 
+mod build;
+mod digest;
+mod inputs;
+mod selection;
+
+pub use crate::check::Role;
+pub use build::PlanRequest;
+pub use digest::PlanError;
+
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
@@ -23,6 +32,9 @@ pub struct Plan {
     pub runbook: Metadata,
     /// The inputs' values.
     pub inputs: Object,
+    /// Inputs whose values may begin with `-`, because their author has listed or limited them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dash_inputs: Vec<String>,
     /// The computed variables.
     pub vars: Object,
     /// The environment variables that expressions refer to.
@@ -84,22 +96,6 @@ pub struct Node {
 
 fn yes() -> bool {
     true
-}
-
-/// What part of a run a node belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// The body.
-    Body,
-    /// Undoes a node.
-    Rollback(NodeId),
-    /// Runs when the scope of a node ends.
-    Cleanup(NodeId),
-    /// Runs after a failure.
-    OnFailure,
-    /// Runs at the end, whatever happened.
-    Finally,
 }
 
 impl Plan {

@@ -100,8 +100,18 @@ impl Machine {
         if node.phase != Phase::Idle || self.state.waiting_for[id.index()] > 0 || !self.may_start(id) {
             return;
         }
-        if !self.plan().node(id).selected {
+        self.begin(id, work);
+    }
+
+    /// The first question of a node's life.
+    pub(super) fn begin(&mut self, id: NodeId, work: &mut Work) {
+        let node = self.plan().node(id);
+        if !node.selected {
             return self.rest(id, End::NotSelected, work);
+        }
+        if let Some(bad) = node.needs.iter().find(|need| !self.is_survived(**need)) {
+            let reason = format!("needs `{}`, which did not succeed", self.plan().node(*bad).key);
+            return self.end_badly(id, End::Blocked, reason, work);
         }
         if self.plan().node(id).spec.when.is_some() {
             self.set_phase(id, Phase::When);
@@ -110,18 +120,27 @@ impl Machine {
         }
     }
 
+    /// Whether what depends on `id` goes on.
+    fn is_survived(&self, id: NodeId) -> bool {
+        let node = self.state.node(id);
+        matches!(node.phase, Phase::Rest(end) if end.is_good() || node.tolerated)
+    }
+
     fn may_start(&self, id: NodeId) -> bool {
-        let role = self.plan().node(id).role;
-        if role == Role::Body && self.state.is_stopping() {
-            return false;
+        self.state.container(self.container_of(id)).open && !self.is_halted(id)
+    }
+
+    /// Whether nothing new starts where `id` is: the run is stopping, or a scope around it has failed.
+    pub(super) fn is_halted(&self, id: NodeId) -> bool {
+        if self.plan().node(id).role == Role::Body && self.state.is_stopping() {
+            return true;
         }
         let mut container = self.container_of(id);
         loop {
-            let state = self.state.container(container);
-            if !state.open || state.failing {
-                return false;
+            if self.state.container(container).failing {
+                return true;
             }
-            let Container::Group(group) = container else { return true };
+            let Container::Group(group) = container else { return false };
             container = self.container_of(group);
         }
     }
@@ -168,6 +187,12 @@ impl Machine {
 
     pub(super) fn enter_verification(&mut self, id: NodeId, work: &mut Work) {
         let spec = &self.plan().node(id).spec;
+        let has_checks = spec.settle.is_some() || !spec.verify.is_empty();
+        if has_checks && self.is_stopped_from_outside(id) {
+            self.node_mut(id).reason = Some("stopped before it was verified".to_owned());
+            return self.rest(id, End::Cancelled, work);
+        }
+        let spec = &self.plan().node(id).spec;
         match spec.settle {
             Some(settle) => self.set_phase(id, Phase::Settling { until: after(work.at, settle) }),
             None if spec.verify.is_empty() => self.rest(id, End::Succeeded, work),
@@ -176,23 +201,52 @@ impl Machine {
     }
 
     pub(super) fn rest(&mut self, id: NodeId, end: End, work: &mut Work) {
-        self.set_phase(id, Phase::Rest(end));
-        self.node_mut(id).ended = Some(work.at);
+        self.put_to_rest(id, end, work);
         let container = self.container_of(id);
-        let state = self.container_mut(container);
-        state.unrested = state.unrested.saturating_sub(1);
-        if end.is_good() || self.state.node(id).tolerated {
-            let shape = std::sync::Arc::clone(&self.shape);
-            for &next in &shape.dependents[id.index()] {
-                let left = &mut self.state.waiting_for[next.index()];
-                *left = left.saturating_sub(1);
-                if *left == 0 {
-                    work.promote.push_back(next);
-                }
-            }
+        if self.is_survived(id) {
+            self.release(id, work);
+            self.leave_behind(id, end, work);
             work.look.push_back(container);
         } else {
             self.scope_fails(container, id, work);
+        }
+    }
+
+    fn put_to_rest(&mut self, id: NodeId, end: End, work: &Work) {
+        self.set_phase(id, Phase::Rest(end));
+        self.node_mut(id).ended = Some(work.at);
+        if let Some(state) = self.state.containers.get_mut(&self.container_of(id)) {
+            state.unrested = state.unrested.saturating_sub(1);
+        }
+    }
+
+    /// What needs `id` need not wait for it any more.
+    fn release(&mut self, id: NodeId, work: &mut Work) {
+        let shape = std::sync::Arc::clone(&self.shape);
+        for &next in &shape.dependents[id.index()] {
+            let left = &mut self.state.waiting_for[next.index()];
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                work.promote.push_back(next);
+            }
+        }
+    }
+
+    /// The run goes on past `group`: what it holds and has not run never will, and steps outside of it
+    /// that need one of those, or one that failed, wait no longer.
+    fn leave_behind(&mut self, group: NodeId, end: End, work: &mut Work) {
+        let never_opened = self.state.node(group).attempt == 0;
+        let end = if never_opened && end.is_good() { end } else { End::Cancelled };
+        let mut left = self.plan().node(group).children.clone();
+        while let Some(id) = left.pop() {
+            if self.is_survived(id) {
+                continue;
+            }
+            if !matches!(self.state.node(id).phase, Phase::Rest(_)) {
+                self.put_to_rest(id, end, work);
+            }
+            self.release(id, work);
+            left.extend(&self.plan().node(id).children);
         }
     }
 
@@ -222,9 +276,11 @@ impl Machine {
         // The step at the bottom is what people want to hear of, not the groups around it.
         let deepest = self.state.container(Container::Group(cause)).cause.unwrap_or(cause);
         let state = self.container_mut(container);
-        state.failing = true;
+        let was_failing = std::mem::replace(&mut state.failing, true);
         state.cause.get_or_insert(deepest);
-        self.halt(container, work);
+        if !was_failing {
+            self.halt(container, work);
+        }
         work.look.push_back(container);
     }
 
@@ -238,8 +294,14 @@ impl Machine {
             if self.state.node(id).attempt == 0 {
                 self.set_phase(id, Phase::Idle);
             } else {
-                // It waited for another attempt that will not come.
-                self.rest(id, End::Failed, work);
+                // It waited for another attempt that will not come. Its scope fails too, without a second
+                // halt: this one reaches everything that one would.
+                self.put_to_rest(id, End::Failed, work);
+                let own = self.container_of(id);
+                let state = self.container_mut(own);
+                state.failing = true;
+                state.cause.get_or_insert(id);
+                work.look.push_back(own);
             }
         }
     }
@@ -255,17 +317,20 @@ impl Machine {
         }
     }
 
-    /// An interruption does not wait for verifications and pauses; what they would have shown stays open.
-    pub(super) fn cancel_waiting_checks(&mut self, work: &mut Work) {
+    /// An interruption or a timeout does not wait for verifications, pauses and choices in `container`;
+    /// what they would have shown stays open.
+    pub(super) fn cancel_waiting_checks(&mut self, container: Container, why: &str, work: &mut Work) {
         let active: Vec<NodeId> = self.state.active.iter().copied().collect();
         for id in active {
-            let in_body = self.plan().node(id).role == Role::Body;
+            if !self.is_within(id, container) {
+                continue;
+            }
             match self.state.node(id).phase {
-                Phase::Settling { .. } | Phase::Verifying if in_body => {
-                    self.node_mut(id).reason = Some("interrupted before it was verified".to_owned());
+                Phase::Settling { .. } | Phase::Verifying => {
+                    self.node_mut(id).reason = Some(format!("{why} before it was verified"));
                     self.rest(id, End::Cancelled, work);
                 }
-                Phase::Choosing if in_body => self.finish_failed(id, work),
+                Phase::Choosing => self.finish_failed(id, work),
                 _ => {}
             }
         }
@@ -276,8 +341,7 @@ impl Machine {
         let active: Vec<NodeId> = self.state.active.iter().copied().collect();
         for id in active {
             if self.state.node(id).phase == Phase::Open && self.is_within(id, container) {
-                self.set_phase(id, Phase::Rest(End::Cancelled));
-                self.node_mut(id).ended = Some(work.at);
+                self.put_to_rest(id, End::Cancelled, work);
             }
         }
     }
@@ -288,12 +352,11 @@ impl Machine {
         let complete = state.unrested == 0;
         let halted = state.failing && state.busy == 0;
         if !state.open || !(complete || halted) {
-            // A group that is stopped from outside stays open, but whoever holds it may wait for it.
-            if let (Container::Group(group), 0) = (container, state.busy) {
-                let outer = self.container_of(group);
-                if self.state.container(outer).failing {
-                    work.look.push_back(outer);
-                }
+            // A group that is stopped from outside stays open, but a scope around it may wait for it.
+            if let (Container::Group(group), 0) = (container, state.busy)
+                && self.is_halted(group)
+            {
+                work.look.push_back(self.container_of(group));
             }
             return;
         }
@@ -302,6 +365,7 @@ impl Machine {
                 self.group_ends(group, work);
             }
             Container::Clean(of) if self.state.unwind.is_none() => {
+                self.cancel_open_groups(container, work);
                 self.container_mut(container).open = false;
                 self.close_further(of, work);
             }
@@ -320,7 +384,7 @@ impl Machine {
             let name = cause.map(|id| self.plan().node(id).key.clone()).unwrap_or_default();
             self.node_mut(group).reason = Some(format!("step `{name}` failed"));
         }
-        if self.plan().node(group).spec.on_failure == StepFailure::Ask {
+        if self.plan().node(group).spec.on_failure == StepFailure::Ask && !self.is_halted(group) {
             return self.set_phase(group, Phase::Choosing);
         }
         self.node_mut(group).tolerated = self.plan().node(group).spec.on_failure == StepFailure::Continue;
@@ -330,11 +394,12 @@ impl Machine {
     /// A step has failed and what that means is decided. A failure that the run survives ends the
     /// group's scope here; any other is unwound with the whole run, undo before cleanup.
     pub(super) fn finish_failed(&mut self, id: NodeId, work: &mut Work) {
-        let is_group = self.plan().node(id).spec.action.is_group();
-        if is_group && self.is_contained(id) && self.state.node(id).closing.is_none() {
+        let node = self.state.node(id);
+        let has_opened = self.plan().node(id).spec.action.is_group() && node.attempt > 0;
+        if has_opened && node.closing.is_none() && self.is_contained(id) {
             self.close(id, false, work);
         } else {
-            self.rest(id, End::Failed, work);
+            self.rest(id, node.failed_as.unwrap_or(End::Failed), work);
         }
     }
 
@@ -519,6 +584,7 @@ impl Machine {
                 if !Self::has_ended(self.state.container(Container::Handlers)) {
                     return false;
                 }
+                self.cancel_open_groups(Container::Handlers, work);
                 self.state.stage = Stage::Deciding;
                 true
             }
@@ -538,6 +604,9 @@ impl Machine {
                 if self.is_unit_under_way() {
                     return false;
                 }
+                if let Some(unit) = self.state.unwind.as_ref().and_then(|unwind| unwind.current) {
+                    self.cancel_open_groups(unit.container(), work);
+                }
                 if self.unwind_next(work) {
                     return true;
                 }
@@ -553,6 +622,7 @@ impl Machine {
                 if !Self::has_ended(self.state.container(Container::Finally)) {
                     return false;
                 }
+                self.cancel_open_groups(Container::Finally, work);
                 self.state.stage = Stage::Over;
                 true
             }

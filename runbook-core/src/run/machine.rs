@@ -151,6 +151,7 @@ impl Machine {
                 let limit = self.plan.node(*node).spec.timeout.map(|t| t.to_string()).unwrap_or_default();
                 self.node_mut(*node).reason = Some(format!("took longer than {limit}"));
                 self.scope_fails(Container::Group(*node), *node, work);
+                self.cancel_waiting_checks(Container::Group(*node), "stopped", work);
             }
             Event::RollbackDecided { decision, .. } => {
                 self.state.undo = Some(*decision);
@@ -161,8 +162,12 @@ impl Machine {
             }
             Event::Interrupted { by } => {
                 self.state.interrupted = Some(by.clone());
-                self.halt(Container::Body, work);
-                self.cancel_waiting_checks(work);
+                if self.state.stage == Stage::Preconditions {
+                    self.state.stage = Stage::Over;
+                } else {
+                    self.halt(Container::Body, work);
+                    self.cancel_waiting_checks(Container::Body, "interrupted", work);
+                }
             }
             Event::Suspended { waiting } => self.state.suspended.clone_from(waiting),
             Event::Abandoned { reason, .. } => {
@@ -194,8 +199,10 @@ impl Machine {
             let asks_again = !spec.done_when.is_empty() && self.state.node(id).attempt == 0;
             match &self.state.node(id).phase {
                 Phase::Acting if spec.action.is_external() => {
-                    self.set_phase(id, Phase::Doubt(Doubt::Recovering))
+                    self.set_phase(id, Phase::Doubt(Doubt::Recovering));
                 }
+                // What has no effect of its own left no trace when its engine was lost.
+                Phase::Acting if !matches!(spec.action, Action::Wait(_)) => self.try_again(id, None, work),
                 Phase::OpeningGate | Phase::Gate { .. } | Phase::Ready { .. } if asks_again => {
                     self.set_phase(id, Phase::DoneWhen);
                 }
@@ -229,14 +236,16 @@ impl Machine {
                     work,
                 );
             }
-            (_, CheckStage::Verify) if passed => {
-                let warned = self.state.node(id).checks.iter().any(|check| !check.passed);
-                self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
-            }
+            (_, CheckStage::Verify) if passed => self.verified(id, work),
             (_, CheckStage::Verify) => {
                 self.fail(id, format!("not verified: {}", refused.join("; ")), work);
             }
         }
+    }
+
+    fn verified(&mut self, id: NodeId, work: &mut Work) {
+        let warned = self.state.node(id).checks.iter().any(|check| !check.passed);
+        self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
     }
 
     /// The step's own checks were asked what became of its action.
@@ -244,12 +253,10 @@ impl Machine {
         match (stage, passed) {
             (CheckStage::DoneWhen, true) => self.enter_verification(id, work),
             // Its author's own question says that there is still something to do.
-            (CheckStage::DoneWhen, false) => self.set_phase(id, Phase::Ready { not_before: None }),
-            (_, true) => self.rest(id, End::Succeeded, work),
+            (CheckStage::DoneWhen, false) => self.try_again(id, None, work),
+            (_, true) => self.verified(id, work),
             // A failed verification does not prove that nothing happened.
-            (_, false) if self.plan.node(id).spec.idempotent => {
-                self.set_phase(id, Phase::Ready { not_before: None });
-            }
+            (_, false) if self.plan.node(id).spec.idempotent => self.try_again(id, None, work),
             (_, false) => self.set_phase(id, Phase::Doubt(Doubt::Asking)),
         }
     }
@@ -258,6 +265,7 @@ impl Machine {
         let order = self.state.orders;
         let node = self.node_mut(id);
         node.attempt = attempt;
+        node.acted_before = node.acted;
         node.acted = true;
         node.attempt_started = Some(work.at);
         node.started.get_or_insert(work.at);
@@ -272,17 +280,26 @@ impl Machine {
         if self.state.node(id).attempt < attempt {
             self.begin_attempt(id, attempt, work);
         }
+        let was_in_doubt = matches!(self.state.node(id).phase, Phase::Doubt(_));
         let node = self.node_mut(id);
         node.result = Some(Box::new(result.clone()));
         node.reason.clone_from(&result.reason);
         match result.ending {
-            Ending::Unknown => self.enter_doubt(id),
-            Ending::NotStarted if attempt == 1 => {
-                self.node_mut(id).acted = false;
-                self.action_failed(id, result, work);
+            Ending::Unknown => self.enter_doubt(id, work),
+            Ending::NotStarted => {
+                node.acted = node.acted_before;
+                if !node.acted {
+                    node.order = None;
+                }
+                if was_in_doubt {
+                    // The crash came before the effect: back to where it was, as if nothing had happened.
+                    self.try_again(id, None, work);
+                } else {
+                    self.action_failed(id, result, work);
+                }
             }
             _ if result.ok => self.enter_verification(id, work),
-            Ending::Cancelled if self.state.is_stopping() => self.rest(id, End::Cancelled, work),
+            Ending::Cancelled if self.is_halted(id) => self.rest(id, End::Cancelled, work),
             _ => self.action_failed(id, result, work),
         }
     }
@@ -290,7 +307,7 @@ impl Machine {
     fn action_failed(&mut self, id: NodeId, result: &StepResult, work: &mut Work) {
         let reason = result.reason.clone().unwrap_or_else(|| "failed".to_owned());
         match self.next_try(id, result, work) {
-            Some(not_before) => self.set_phase(id, Phase::Ready { not_before: Some(not_before) }),
+            Some(not_before) => self.try_again(id, Some(not_before), work),
             None => self.fail(id, reason, work),
         }
     }
@@ -298,8 +315,12 @@ impl Machine {
     fn next_try(&self, id: NodeId, result: &StepResult, work: &Work) -> Option<jiff::Timestamp> {
         let (spec, node) = (&self.plan.node(id).spec, self.state.node(id));
         let retry = spec.retry.as_ref()?;
-        let stopped = self.plan.node(id).role == Role::Body && self.state.is_stopping();
-        if stopped || result.give_up || matches!(spec.action, Action::Manual(_)) {
+        if self.is_halted(id) || result.give_up || matches!(spec.action, Action::Manual(_)) {
+            return None;
+        }
+        // Validation refuses such a plan; a repeated effect is worth a second lock.
+        let repeats = spec.action.is_external() && !spec.idempotent && result.ending != Ending::NotStarted;
+        if repeats {
             return None;
         }
         if retry.attempts.is_some_and(|most| node.attempt >= most) {
@@ -310,32 +331,43 @@ impl Machine {
         last.is_none_or(|last| next <= last).then_some(next)
     }
 
-    fn enter_doubt(&mut self, id: NodeId) {
+    fn enter_doubt(&mut self, id: NodeId, work: &mut Work) {
         let spec = &self.plan.node(id).spec;
         let next = if !spec.done_when.is_empty() {
-            Phase::Doubt(Doubt::Probing(CheckStage::DoneWhen))
+            Doubt::Probing(CheckStage::DoneWhen)
         } else if !spec.verify.is_empty() {
-            Phase::Doubt(Doubt::Probing(CheckStage::Verify))
+            Doubt::Probing(CheckStage::Verify)
         } else if spec.idempotent {
-            Phase::Ready { not_before: None }
+            return self.try_again(id, None, work);
         } else {
-            Phase::Doubt(Doubt::Asking)
+            Doubt::Asking
         };
-        self.set_phase(id, next);
+        self.set_phase(id, Phase::Doubt(next));
+    }
+
+    /// The action may be carried out once more; where nothing new starts, it stays as it is.
+    fn try_again(&mut self, id: NodeId, not_before: Option<jiff::Timestamp>, work: &mut Work) {
+        if self.is_halted(id) {
+            self.rest(id, End::Cancelled, work);
+        } else {
+            self.set_phase(id, Phase::Ready { not_before });
+        }
     }
 
     fn resolved(&mut self, id: NodeId, resolution: Resolution, who: &str, work: &mut Work) {
         match resolution {
             Resolution::Done => self.enter_verification(id, work),
             Resolution::Failed => self.fail(id, format!("{who} says that it failed"), work),
-            Resolution::Retry => self.set_phase(id, Phase::Ready { not_before: None }),
-            Resolution::Unknown => self.enter_doubt(id),
+            Resolution::Retry => self.try_again(id, None, work),
+            Resolution::Unknown => self.enter_doubt(id, work),
         }
     }
 
     fn chosen(&mut self, id: NodeId, choice: Choice, work: &mut Work) {
         match choice {
-            Choice::Retry => self.set_phase(id, Phase::Ready { not_before: None }),
+            // What has not acted begins again at its first question; nothing before the effect is skipped.
+            Choice::Retry if self.state.node(id).attempt == 0 => self.begin(id, work),
+            Choice::Retry => self.enter_gate(id, work),
             Choice::Skip => {
                 self.node_mut(id).tolerated = true;
                 self.finish_failed(id, work);
@@ -343,6 +375,10 @@ impl Machine {
             Choice::Rollback => {
                 self.state.undo = Some(Undoing::Begin);
                 self.finish_failed(id, work);
+                // A group around it that survives the failure does not overrule the person.
+                if self.plan.node(id).role == Role::Body {
+                    self.scope_fails(Container::Body, id, work);
+                }
             }
             Choice::Stop => self.finish_failed(id, work),
         }
@@ -356,8 +392,8 @@ impl Machine {
     pub(super) fn end_badly(&mut self, id: NodeId, end: End, reason: String, work: &mut Work) {
         self.node_mut(id).reason = Some(reason);
         let asks = self.plan.node(id).spec.on_failure == StepFailure::Ask && end != End::Denied;
-        let stopped = self.plan.node(id).role == Role::Body && self.state.is_stopping();
-        if asks && !stopped {
+        if asks && !self.is_halted(id) {
+            self.node_mut(id).failed_as = Some(end);
             return self.set_phase(id, Phase::Choosing);
         }
         self.node_mut(id).tolerated = self.plan.node(id).spec.on_failure == StepFailure::Continue;

@@ -93,6 +93,10 @@ pub struct NodeState {
     pub approved: Option<(String, Answerer)>,
     /// Whether its failure does not matter to the run.
     pub tolerated: bool,
+    /// Whether an attempt before the latest may have left something behind.
+    pub(super) acted_before: bool,
+    /// How it failed, while a person chooses what that means.
+    pub(super) failed_as: Option<End>,
     /// Whether its cleanup has begun.
     pub(super) cleaned: bool,
     /// What is left to clean up while the group closes, and whether it closes well.

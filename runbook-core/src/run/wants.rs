@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::event::{CheckStage, Ending, Event, Undoing};
+use super::event::{CheckStage, Choice, Ending, Event, Undoing};
 use super::machine::{Machine, after};
 use super::outcome::Outcome;
 use super::state::{Container, Doubt, End, Phase, Stage};
@@ -88,7 +88,6 @@ impl Machine {
 
     fn wants_of(&self, id: NodeId, now: Timestamp, wants: &mut Vec<Want>) {
         let (node, spec) = (self.state().node(id), &self.plan().node(id).spec);
-        let in_body = self.plan().node(id).role == Role::Body;
         let due = |at: Timestamp, want: Want| if now >= at { want } else { Want::Wake(at) };
         match &node.phase {
             Phase::Idle | Phase::Rest(_) | Phase::Closing => {}
@@ -112,7 +111,7 @@ impl Machine {
                 wants.push(due(not_before.unwrap_or(Timestamp::MIN), act));
             }
             Phase::Acting => {
-                let stopped = in_body && self.is_stopped_from_outside(id);
+                let stopped = self.is_stopped_from_outside(id);
                 match spec.action {
                     Action::Wait(_) if stopped => wants.push(Want::EndWait(id, node.attempt)),
                     Action::Wait(pause) => {
@@ -147,7 +146,7 @@ impl Machine {
             }
             here = self.plan().node(group).parent;
         }
-        self.state().interrupted.is_some()
+        self.state().interrupted.is_some() && self.plan().node(id).role == Role::Body
     }
 
     /// How the run ends, or would end if it ended now.
@@ -251,10 +250,17 @@ impl Machine {
                 Some(Phase::Gate { .. }) => Err("the answer is for something else than what is asked now"),
                 _ => fits(false),
             },
-            Event::GateExpired { node } => fits(matches!(phase(node), Some(Phase::Gate { .. }))),
+            Event::GateExpired { node } => {
+                let spec = known(node).then(|| &self.plan().node(*node).spec);
+                let limited = spec.and_then(|spec| spec.confirm.as_ref()).is_some_and(|c| c.timeout.is_some());
+                fits(limited && matches!(phase(node), Some(Phase::Gate { .. })))
+            }
             Event::Started { node, attempt, .. } => {
-                let next = state.nodes.get(node.index()).map(|n| n.attempt + 1);
-                fits(matches!(phase(node), Some(Phase::Ready { .. })) && next == Some(*attempt))
+                let Some(Phase::Ready { .. }) = phase(node) else { return fits(false) };
+                let (spec, node) = (&self.plan().node(*node).spec, state.node(*node));
+                let allowed = spec.confirm.is_none() || node.approved.is_some();
+                let manual = matches!(spec.action, Action::Manual(_));
+                fits(allowed && !manual && node.attempt + 1 == *attempt)
             }
             Event::Ended { node, attempt, result } => match phase(node) {
                 Some(Phase::Acting | Phase::Doubt(Doubt::Recovering)) => {
@@ -269,11 +275,17 @@ impl Machine {
             },
             Event::Resolved { node, .. } => fits(matches!(phase(node), Some(Phase::Doubt(_)))),
             Event::Chosen { node, choice, .. } => {
-                let group = known(node) && self.plan().node(*node).spec.action.is_group();
-                fits(
-                    phase(node) == Some(&Phase::Choosing)
-                        && !(group && *choice == super::event::Choice::Retry),
-                )
+                let Some(Phase::Choosing) = phase(node) else { return fits(false) };
+                let (role, group) = (self.plan().node(*node).role, self.plan().node(*node).spec.action.is_group());
+                match choice {
+                    Choice::Retry if group => Err("a group cannot be tried again"),
+                    Choice::Retry if self.is_halted(*node) => Err("nothing new starts here any more"),
+                    // Elsewhere it is decided already, or not for this step to decide.
+                    Choice::Rollback if !matches!(role, Role::Body | Role::OnFailure) => {
+                        Err("nothing can be undone from here")
+                    }
+                    _ => Ok(()),
+                }
             }
             Event::TimedOut { node } => {
                 let limited = known(node) && self.plan().node(*node).spec.timeout.is_some();

@@ -112,6 +112,10 @@ fn parse_stat(text: &str) -> Option<Stat> {
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
+=======
+#[allow(clippy::unwrap_used)]
+>>>>>>> store
 mod tests {
     use std::process::Command;
 

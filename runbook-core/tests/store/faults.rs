@@ -87,6 +87,9 @@ async fn what_is_no_entry_is_named() {
         let error = store.entries(&id("a")).await.unwrap_err();
         assert!(matches!(error, StoreError::Damaged(_)), "{nonsense}: {error}");
     }
+    file.execute_batch("UPDATE runs SET length = 1").unwrap();
+    let error = store.append(&id("a"), &[entry(2)], "s", Durability::Process).await.unwrap_err();
+    assert!(matches!(error, StoreError::Damaged(_)), "an entry is there already: {error}");
     file.execute_batch("UPDATE runs SET claim = 'x', started = 'yesterday'").unwrap();
     for error in [
         store.list().await.err(),

@@ -1,5 +1,6 @@
 //! What every store promises, and what the durable one keeps through crashes and broken disks.
 #![cfg(feature = "engine")]
+#![allow(clippy::unwrap_used)]
 
 mod contract;
 mod crash;

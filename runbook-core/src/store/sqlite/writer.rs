@@ -197,4 +197,8 @@ fn repeat(error: &StoreError) -> StoreError {
 }
 
 #[cfg(test)]
+<<<<<<< HEAD
+=======
+#[allow(clippy::unwrap_used)]
+>>>>>>> store
 mod tests;

@@ -1,0 +1,366 @@
+//! Resolves every name in every expression of a runbook.
+
+use std::collections::HashMap;
+
+use super::env::{ALLOWED_ENV, is_allowed_env};
+use super::graph::{Graph, Role, part};
+use super::order::Moment;
+use super::suggest::Suggest;
+use super::uses::{self, Use, When};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::expr::{Expr, Reference};
+use crate::ids::NodeId;
+use crate::model::{Action, Runbook, StepSpec};
+use crate::source::Span;
+
+/// What every step offers.
+const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_code", "outputs", "items"];
+const RUN_FIELDS: [&str; 3] = ["id", "started", "runbook"];
+const TARGET_FIELDS: [&str; 1] = ["name"];
+const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
+/// Names that a later version of the language gives a meaning.
+const LATER: [&str; 2] = ["item", "secrets"];
+
+/// Resolves all names of `runbook`; what does not exist or does not come before is added to `found`.
+pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, found: &mut Diagnostics) {
+    let mut names = Names {
+        runbook,
+        graph,
+        inputs: runbook.inputs.iter().map(|input| (input.name.value.as_str(), input.name.span)).collect(),
+        vars: HashMap::new(),
+        found,
+        suggest: Suggest::default(),
+        pending: Vec::new(),
+    };
+    for (index, (name, _)) in runbook.vars.iter().enumerate() {
+        names.vars.entry(&name.value).or_insert((index, name.span));
+    }
+    for (index, (_, value)) in runbook.vars.iter().enumerate() {
+        for expr in value.expressions() {
+            names.expression(expr, Place { vars: index, ..Place::inputs_only() });
+        }
+    }
+    for expr in runbook.lock.iter().flat_map(|lock| lock.key.expressions()) {
+        names.expression(expr, Place::inputs_only());
+    }
+    let early = Place { at: At::Preconditions, ..Place::inputs_only() };
+    uses::of_checks(&runbook.preconditions, &mut |used| {
+        names.expression(used.expr, Place { result: used.result, ..early });
+    });
+    for (id, placed) in graph.iter() {
+        uses::of_step(&placed.step.spec, &mut |used: Use<'_>| {
+            let place = Place { vars: usize::MAX, result: used.result, at: At::Step(id, used.when) };
+            names.expression(used.expr, place);
+        });
+    }
+    for (_, expr) in &runbook.outputs {
+        names.expression(expr, Place { at: At::Outputs, ..Place::inputs_only() });
+    }
+    names.ancestors();
+}
+
+/// The outputs that a step declares.
+pub(super) fn outputs(spec: &StepSpec) -> impl Iterator<Item = &str> {
+    let own = spec.outputs.iter().map(|(name, _)| name.as_str());
+    let fields = match &spec.action {
+        Action::Manual(manual) => &manual.fields[..],
+        _ => &[],
+    };
+    let values = match &spec.action {
+        Action::Set(values) => &values[..],
+        _ => &[],
+    };
+    own.chain(fields.iter().map(|field| field.name.value.as_str()))
+        .chain(values.iter().map(|(name, _)| name.as_str()))
+}
+
+/// What an expression may refer to.
+#[derive(Clone, Copy)]
+struct Place {
+    /// How many of the variables are computed.
+    vars: usize,
+    result: bool,
+    at: At,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    /// Computed before there is a run.
+    Planning,
+    /// The runbook's own preconditions.
+    Preconditions,
+    Step(NodeId, When),
+    /// The runbook's outputs.
+    Outputs,
+}
+
+impl Place {
+    fn inputs_only() -> Self {
+        Place { vars: usize::MAX, result: false, at: At::Planning }
+    }
+
+    fn roots(&self) -> impl Iterator<Item = &'static str> {
+        let (planning, early) = (self.at == At::Planning, self.at == At::Preconditions);
+        let result = self.result;
+        ROOTS.into_iter().filter(move |root| match *root {
+            "run" | "target" => !planning,
+            "steps" => !planning && !early,
+            "result" => result,
+            _ => true,
+        })
+    }
+}
+
+/// A step's name in an expression, to be looked at when all are known.
+struct Pending {
+    span: Span,
+    first: NodeId,
+    moments: (Moment, Moment),
+    at: At,
+}
+
+struct Names<'n, 'a> {
+    runbook: &'a Runbook,
+    graph: &'n Graph<'a>,
+    inputs: HashMap<&'a str, Span>,
+    vars: HashMap<&'a str, (usize, Span)>,
+    found: &'n mut Diagnostics,
+    suggest: Suggest,
+    pending: Vec<Pending>,
+}
+
+impl Names<'_, '_> {
+    fn expression(&mut self, expr: &Expr, place: Place) {
+        for reference in expr.references() {
+            self.reference(expr, &reference, place);
+        }
+    }
+
+    fn reference(&mut self, expr: &Expr, reference: &Reference, place: Place) {
+        let mut path = reference.path.iter().map(String::as_str);
+        let root = path.next().unwrap_or_default();
+        let root_span = segment(expr, reference, 0);
+        if !ROOTS.contains(&root) {
+            return self.unknown_root(root, root_span, place);
+        }
+        if !place.roots().any(|name| name == root) {
+            return self.found.push(misplaced(root, root_span, place));
+        }
+        let Some(name) = path.next() else {
+            if matches!(root, "steps" | "env") {
+                let message = format!("`{root}` as a whole cannot be resolved before the run");
+                self.found.push(
+                    Diagnostic::error(Code::DYNAMIC_REFERENCE, root_span, message)
+                        .help(format!("name what you mean: `{root}.name`")),
+                );
+            }
+            return;
+        };
+        let span = segment(expr, reference, 1);
+        match root {
+            "inputs" if !self.inputs.contains_key(name) => {
+                let problem = unknown(span, format!("there is no input `{name}`"));
+                let inputs = &self.runbook.inputs;
+                let names = || inputs.iter().map(|input| input.name.value.as_str());
+                let problem = self.suggest.add(problem, name, names);
+                self.found
+                    .push(problem.help(format!("declare it under `inputs`: `{name}: {{type: string}}`")));
+            }
+            "vars" => self.var(name, span, place),
+            "env" if !is_allowed_env(name) => {
+                let problem = unknown(span, format!("`env.{name}` is not offered to expressions"));
+                let problem = self.suggest.add(problem, name, || ALLOWED_ENV.into_iter());
+                let others = "names that begin with `RUNBOOK_` or `XDG_`";
+                self.found.push(
+                    problem
+                        .note("an environment often holds credentials, and a plan is stored and shown")
+                        .help(format!(
+                            "declare an input for it; offered are {} and {others}",
+                            ALLOWED_ENV.join(", ")
+                        )),
+                );
+            }
+            "run" => self.field("run", &RUN_FIELDS, name, span),
+            "target" => self.field("target", &TARGET_FIELDS, name, span),
+            "steps" => self.step(expr, reference, place),
+            _ => {}
+        }
+    }
+
+    fn unknown_root(&mut self, root: &str, span: Span, place: Place) {
+        if LATER.contains(&root) {
+            let message = format!("`{root}` in expressions is not supported yet");
+            return self.found.push(Diagnostic::error(Code::NOT_SUPPORTED_YET, span, message));
+        }
+        let problem = unknown(span, format!("there is no `{root}`"));
+        let holder = if self.inputs.contains_key(root) {
+            Some("inputs")
+        } else if self.vars.contains_key(root) {
+            Some("vars")
+        } else if self.graph.find(root).is_some() {
+            Some("steps")
+        } else {
+            None
+        };
+        let problem = match holder {
+            Some(holder) => problem.help(format!("did you mean `{holder}.{root}`?")),
+            None => self.suggest.add(problem, root, || place.roots()),
+        };
+        let offered: Vec<String> = place.roots().map(|root| format!("`{root}`")).collect();
+        self.found.push(
+            problem.help(format!("an expression here can use {}; a text needs quotes", offered.join(", "))),
+        );
+    }
+
+    fn var(&mut self, name: &str, span: Span, place: Place) {
+        match self.vars.get(name) {
+            Some((index, _)) if *index < place.vars => {}
+            Some((index, declared)) => {
+                let own = *index == place.vars;
+                let message = match own {
+                    true => format!("the variable `{name}` is computed from itself"),
+                    false => format!("the variable `{name}` is computed later"),
+                };
+                let problem = unknown(span, message).also(*declared, "it is declared here");
+                self.found.push(problem.help("variables are computed in the order written; move it up"));
+            }
+            None => {
+                let problem = unknown(span, format!("there is no variable `{name}`"));
+                let runbook = self.runbook;
+                let names = || runbook.vars.iter().map(|(name, _)| name.value.as_str());
+                let problem = self.suggest.add(problem, name, names);
+                self.found.push(problem.help("declare it under `vars`"));
+            }
+        }
+    }
+
+    fn field(&mut self, root: &str, fields: &[&str], name: &str, span: Span) {
+        if !fields.contains(&name) {
+            let problem = unknown(span, format!("`{root}` has no `{name}`"));
+            let problem = problem.did_you_mean(name, fields.iter().copied());
+            self.found.push(problem.help(format!("it offers {}", quoted(fields))));
+        }
+    }
+
+    fn step(&mut self, expr: &Expr, reference: &Reference, place: Place) {
+        let name = &reference.path[1];
+        let span = segment(expr, reference, 1);
+        let Some(step) = self.graph.find(name) else {
+            let problem = unknown(span, format!("there is no step `{name}`"));
+            let graph = self.graph;
+            let problem = self.suggest.add(problem, name, || graph.names());
+            return self.found.push(problem);
+        };
+        self.step_fields(expr, reference, step);
+        let second = match place.at {
+            At::Step(id, When::Verify) if id == step => return,
+            At::Step(id, When::Before) => Moment::Start(id),
+            At::Step(id, _) if id == step => Moment::Start(id),
+            At::Step(id, _) => Moment::End(id),
+            At::Outputs => Moment::BodyEnd,
+            At::Planning | At::Preconditions => return,
+        };
+        self.pending.push(Pending { span, first: step, moments: (Moment::End(step), second), at: place.at });
+    }
+
+    fn step_fields(&mut self, expr: &Expr, reference: &Reference, step: NodeId) {
+        let spec = &self.graph.step(step).step.spec;
+        let name = &reference.path[1];
+        let Some(field) = reference.path.get(2) else { return };
+        if !STEP_FIELDS.contains(&field.as_str()) {
+            let message = format!("a step has no field `{field}`");
+            let problem = Diagnostic::error(Code::UNKNOWN_FIELD, segment(expr, reference, 2), message);
+            let problem = match outputs(spec).any(|output| output == field) {
+                true => problem.help(format!("it is an output: write `steps.{name}.outputs.{field}`")),
+                false => problem.did_you_mean(field, STEP_FIELDS),
+            };
+            return self.found.push(problem.help(format!("a step offers {}", quoted(&STEP_FIELDS))));
+        }
+        let Some(output) = reference.path.get(3).filter(|_| field == "outputs") else { return };
+        if !outputs(spec).any(|declared| declared == output) {
+            let message = format!("step `{name}` declares no output `{output}`");
+            let problem = Diagnostic::error(Code::UNKNOWN_OUTPUT, segment(expr, reference, 3), message)
+                .also(self.graph.step(step).span(), "the step is here");
+            let problem = self.suggest.add(problem, output, || outputs(spec));
+            let declared: Vec<&str> = outputs(spec).collect();
+            self.found.push(match declared.is_empty() {
+                true => problem.help("it declares no outputs at all; add `outputs` to it"),
+                false => problem.help(format!("it declares {}", quoted(&declared))),
+            });
+        }
+    }
+
+    /// Asks for all steps named so far whether they end before they are asked for.
+    fn ancestors(&mut self) {
+        let Some(order) = self.graph.order() else { return };
+        let pairs: Vec<_> = self.pending.iter().map(|pending| pending.moments).collect();
+        let (answers, _) = order.before(&pairs);
+        let late = std::mem::take(&mut self.pending).into_iter().zip(answers).filter(|(_, before)| !before);
+        for (pending, _) in late {
+            let problem = self.late(&pending);
+            self.found.push(problem);
+        }
+    }
+
+    fn late(&self, pending: &Pending) -> Diagnostic {
+        let first = self.graph.step(pending.first);
+        let error = |message: String| Diagnostic::error(Code::NOT_AN_ANCESTOR, pending.span, message);
+        let key = &first.key;
+        let At::Step(id, _) = pending.at else {
+            let message = format!("step `{key}` {}, so its result may not exist here", part(first.role));
+            return error(message).also(first.span(), "it is here").help("refer to steps of the body");
+        };
+        if id == pending.first {
+            let problem = error(format!("step `{key}` refers to its own result"));
+            return problem.help("in `expect`, `outputs` and `retry.when` it is called `result`");
+        }
+        if self.graph.groups(id).any(|group| group == pending.first) {
+            let problem = error(format!("`{key}` is the group that holds this step; it has not ended yet"));
+            return problem.also(first.span(), "the group is here").help("refer to a step in it");
+        }
+        let here = self.graph.step(id);
+        if first.role != here.role && first.role != Role::Body {
+            let message = format!("step `{key}` {}, so its result may not exist here", part(first.role));
+            return error(message).also(first.span(), "it is here");
+        }
+        let problem = error(format!("step `{key}` does not come before step `{}`", here.key));
+        let problem = problem.label("its result may not exist yet").also(first.span(), "it is here");
+        match (first.role == here.role, &first.step.spec.id) {
+            (true, Some(name)) => problem
+                .help(format!("add `{}` to the `needs` of `{}`, or move the step", name.value, here.key)),
+            _ => problem.help("move the step"),
+        }
+    }
+}
+
+fn segment(expr: &Expr, reference: &Reference, index: usize) -> Span {
+    expr.span_of(reference.segments.get(index).unwrap_or(&reference.range).clone())
+}
+
+fn unknown(span: Span, message: String) -> Diagnostic {
+    Diagnostic::error(Code::UNKNOWN_REFERENCE, span, message)
+}
+
+fn misplaced(root: &str, span: Span, place: Place) -> Diagnostic {
+    let offered: Vec<&str> = place.roots().collect();
+    let help = format!("an expression here can use {}", quoted(&offered));
+    match root {
+        "result" => Diagnostic::error(Code::RESULT_NOT_HERE, span, "`result` has no value here")
+            .note(
+                "it is what an action or a check came to, and exists in `expect`, `outputs` and `retry.when`",
+            )
+            .help("use `steps.<id>` for another step's result"),
+        "steps" if place.at == At::Preconditions => {
+            let message = "no step has run when the runbook's preconditions are checked";
+            Diagnostic::error(Code::NOT_AN_ANCESTOR, span, message)
+                .help("make it a precondition of the step that needs it")
+        }
+        _ => unknown(span, format!("`{root}` has no value here: it is computed before there is a run"))
+            .help(help),
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}

@@ -1,0 +1,114 @@
+//! Rules about single steps and checks that need no values.
+
+use jiff::civil::Date;
+
+use super::graph::{Graph, Placed};
+use super::uses::{self, Use};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::expr::Expr;
+use crate::model::{Check, CheckKind, Expect, Runbook};
+use crate::source::Span;
+use crate::value::{Object, Value, type_name};
+
+/// The targets that exist without being declared.
+const BUILT_IN_TARGETS: [&str; 1] = ["local"];
+
+/// Checks every step and check of `runbook`.
+pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, found: &mut Diagnostics) {
+    checks(&runbook.preconditions, found);
+    uses::of_checks(&runbook.preconditions, &mut |used| condition(used, found));
+    for placed in graph.steps() {
+        step(placed, found);
+    }
+}
+
+/// The warning that nobody has looked at `runbook` for too long on the day `today`.
+pub fn overdue(runbook: &Runbook, today: Date) -> Option<Diagnostic> {
+    let due = runbook.meta.review_by.filter(|due| *due < today)?;
+    let owner = runbook.meta.owner.as_deref().map_or_else(String::new, |owner| format!(" by {owner}"));
+    let message = format!("this runbook was to be reviewed{owner} by {due}");
+    let problem = Diagnostic::warning(Code::REVIEW_OVERDUE, Span::default(), message);
+    Some(problem.help("review it and set a new date in `review_by`"))
+}
+
+fn step(placed: &Placed<'_>, found: &mut Diagnostics) {
+    let spec = &placed.step.spec;
+    let key = &placed.key;
+    if spec.retry.is_some() && spec.action.is_external() && !spec.idempotent {
+        let message = format!("step `{key}` retries an action that may not be repeated");
+        found.push(
+            Diagnostic::error(Code::RETRY_NOT_IDEMPOTENT, placed.span(), message)
+                .note("an attempt that failed may have done half of its work")
+                .help("add `idempotent: true` if a repetition does no harm, or remove `retry`"),
+        );
+    }
+    if spec.irreversible && spec.confirm.is_none() {
+        let message = format!("step `{key}` is a point of no return without a confirmation");
+        found.push(
+            Diagnostic::error(Code::IRREVERSIBLE_WITHOUT_CONFIRM, placed.span(), message)
+                .note("after it nothing before it is rolled back, so a person must agree first")
+                .help("add `confirm: …`"),
+        );
+    }
+    target(&spec.target, placed.span(), found);
+    for list in [&spec.done_when, &spec.preconditions, &spec.verify] {
+        checks(list, found);
+    }
+    for check in &spec.verify {
+        useless(check, found);
+    }
+    uses::of_step(spec, &mut |used| condition(used, found));
+}
+
+fn checks(checks: &[Check], found: &mut Diagnostics) {
+    for check in checks {
+        target(&check.target, check.span, found);
+    }
+}
+
+fn target(name: &str, span: Span, found: &mut Diagnostics) {
+    if !BUILT_IN_TARGETS.contains(&name) {
+        let problem = Diagnostic::error(Code::UNKNOWN_TARGET, span, format!("there is no target `{name}`"));
+        found.push(
+            problem.did_you_mean(name, BUILT_IN_TARGETS).help("`local` is the machine that runs the engine"),
+        );
+    }
+}
+
+/// What an expression without any names yields.
+fn constant(expr: &Expr) -> Option<Value> {
+    if expr.references().is_empty() { expr.eval(&Object::new()).ok() } else { None }
+}
+
+fn condition(used: Use<'_>, found: &mut Diagnostics) {
+    let Some(value) = constant(used.expr).filter(|_| used.condition) else { return };
+    if !value.is_boolean() {
+        let kind = type_name(&value);
+        let message = format!("a condition must be true or false, this is always a {kind}")
+            .replace("a nothing", "nothing");
+        let problem = Diagnostic::error(Code::NOT_A_BOOL, used.expr.span(), message);
+        found.push(problem.help("write a comparison, such as `inputs.count > 0`"));
+    }
+}
+
+fn useless(check: &Check, found: &mut Diagnostics) {
+    let conditions = [
+        match &check.kind {
+            CheckKind::Expr(expr) => Some(expr),
+            _ => None,
+        },
+        match &check.expect {
+            Some(Expect::Expr(expr)) => Some(expr),
+            _ => None,
+        },
+    ];
+    for expr in conditions.into_iter().flatten() {
+        if constant(expr) == Some(Value::Bool(true)) {
+            found.push(
+                Diagnostic::warning(Code::USELESS_VERIFY, expr.span(), "this verification cannot fail")
+                    .note("it is true whatever the step has done, so it proves nothing")
+                    .help("compare with what is expected, such as `steps.x.stdout == 'active'`"),
+            );
+        }
+    }
+}
