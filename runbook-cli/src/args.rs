@@ -1,0 +1,364 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Operations runbooks as data: checked, planned, gated, verified and rolled back.
+#[derive(Debug, Parser)]
+#[command(name = "runbook", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 succeeded   1 failed   2 invalid runbook or usage   3 blocked (precondition, lock)
+  4 failed, rolled back and verified   5 stuck (rollback failed or pending, in doubt)
+  6 suspended at a gate   7 denied   130 interrupted";
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Where runs are kept [default: $XDG_STATE_HOME/runbook or ~/.local/state/runbook]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check runbooks: every problem of every file, without any effect
+    Validate(Validate),
+    /// Show what a run would do
+    Plan(PlanArgs),
+    /// Run a runbook
+    Run(Box<Run>),
+    /// Go on with a run that waits, was interrupted or lost its engine
+    Resume(Resume),
+    /// Undo what a run at rest has done
+    Rollback(Rollback),
+    /// Say yes to a step that waits
+    Approve(Approve),
+    /// Say no to a step that waits
+    Deny(Deny),
+    /// Give a run up: nothing more happens in it, its locks are free
+    Abandon(Abandon),
+    /// List runs, newest first
+    Runs(Runs),
+    /// Tell what a run has done and what it waits for
+    Show(Show),
+    /// Explain a diagnostic code
+    Explain(Explain),
+    /// Print a completion script
+    Completions(Completions),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Validate {
+    /// Runbooks, directories of runbooks, or `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How problems are shown
+    #[arg(long, value_enum, default_value_t = Findings::Human)]
+    pub(crate) format: Findings,
+    /// Take warnings for errors
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// How problems are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Findings {
+    /// With the lines they are about
+    Human,
+    /// One JSON document
+    Json,
+    /// GitHub workflow commands
+    Github,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArgs {
+    /// The runbook, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) request: Request,
+    /// How the plan is shown
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub(crate) format: PlanFormat,
+}
+
+/// How a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    Text,
+    Json,
+    Mermaid,
+    Dot,
+}
+
+/// What a plan is made from, besides the runbook.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Request {
+    /// Value of an input; before `--inputs` and RUNBOOK_INPUT_NAME
+    #[arg(short = 'i', long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) input: Vec<(String, String)>,
+    /// File with values of inputs, YAML or JSON; before RUNBOOK_INPUT_NAME
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inputs: Option<PathBuf>,
+    /// Start at this step; what comes before it is left out
+    #[arg(long, value_name = "STEP")]
+    pub(crate) from: Option<String>,
+    /// Run only this step; can be given several times
+    #[arg(long, value_name = "STEP")]
+    pub(crate) only: Vec<String>,
+    /// What follows a failure, whatever the runbook says
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub(crate) rollback: Option<Rollbacks>,
+}
+
+/// What follows a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rollbacks {
+    /// Completed work is undone at once
+    Auto,
+    /// A person is asked
+    Offer,
+    /// Nothing is undone
+    Never,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// The runbook, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) request: Request,
+    /// Walk through the run without any effect at all
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// How a run is carried out and who answers its questions.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Session {
+    /// Say yes to plain confirmations of steps that read or change; never of steps that destroy
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+    /// Say yes to this step; not enough where a phrase must be typed
+    #[arg(long, value_name = "STEP")]
+    pub(crate) approve: Vec<String>,
+    /// Value of a field of a manual step, which is then taken as done
+    #[arg(long, value_name = "STEP.FIELD=VALUE", value_parser = answer)]
+    pub(crate) answer: Vec<Answer>,
+    /// Ask nobody: a question without an answer suspends the run
+    #[arg(long)]
+    pub(crate) non_interactive: bool,
+    /// Print the log as JSON, one entry a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How many actions may be under way at once
+    #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+}
+
+/// `STEP.FIELD=VALUE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) step: String,
+    pub(crate) field: String,
+    pub(crate) value: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Resume {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// What became of a step in doubt
+    #[arg(long, value_name = "STEP=done|failed|retry", value_parser = resolve)]
+    pub(crate) resolve: Vec<(String, Truth)>,
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+/// What became of a step in doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Truth {
+    /// It happened
+    Done,
+    /// It happened and failed, or half happened
+    Failed,
+    /// It did not happen, or may be repeated
+    Retry,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Rollback {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) session: Session,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Approve {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The step that waits
+    #[arg(value_name = "STEP")]
+    pub(crate) step: String,
+    /// The text that must be typed to agree
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) phrase: Option<String>,
+    /// Value of a field of a manual step
+    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) field: Vec<(String, String)>,
+    /// What else there is to say about a manual step
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Deny {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The step that waits
+    #[arg(value_name = "STEP")]
+    pub(crate) step: String,
+    /// What else there is to say about a manual step
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) note: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Abandon {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// Why; it goes into the log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+/// How a listing is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Listing {
+    Human,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Runs {
+    /// How runs are shown
+    #[arg(long, value_enum, default_value_t = Listing::Human)]
+    pub(crate) format: Listing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// How the run is shown
+    #[arg(long, value_enum, default_value_t = Listing::Human)]
+    pub(crate) format: Listing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// The code, for example RB0101
+    #[arg(value_name = "CODE")]
+    pub(crate) code: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as `name=value`".to_owned()),
+    }
+}
+
+fn answer(text: &str) -> Result<Answer, String> {
+    let parts = text.split_once('=').and_then(|(place, value)| Some((place.rsplit_once('.')?, value)));
+    match parts {
+        Some(((step, field), value)) if !step.is_empty() && !field.is_empty() => {
+            Ok(Answer { step: step.to_owned(), field: field.to_owned(), value: value.to_owned() })
+        }
+        _ => Err("write it as `step.field=value`".to_owned()),
+    }
+}
+
+fn resolve(text: &str) -> Result<(String, Truth), String> {
+    let (step, truth) = pair(text).map_err(|_| "write it as `step=done`, `step=failed` or `step=retry`")?;
+    let truth = Truth::from_str(&truth, false)
+        .map_err(|_| format!("`{truth}` is none of `done`, `failed` and `retry`"))?;
+    Ok((step, truth))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_state_directory_is_accepted_before_and_after_the_command() {
+        for line in [["runbook", "--state", "/s", "runs"], ["runbook", "runs", "--state", "/s"]] {
+            let cli = Cli::try_parse_from(line).unwrap();
+            assert_eq!(cli.global.state, Some(PathBuf::from("/s")));
+        }
+    }
+
+    #[test]
+    fn an_answer_names_step_field_and_value() {
+        let whole = answer("restore.rollback.1.archive=a=b.tar").unwrap();
+        assert_eq!(
+            (whole.step.as_str(), whole.field.as_str(), whole.value.as_str()),
+            ("restore.rollback.1", "archive", "a=b.tar")
+        );
+        for bad in ["", "a", "a=b", ".a=b", "a.=b"] {
+            assert!(answer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_resolution_is_one_of_three_words() {
+        assert_eq!(resolve("copy=retry"), Ok(("copy".to_owned(), Truth::Retry)));
+        assert!(resolve("copy=maybe").unwrap_err().contains("`maybe`"));
+        assert!(resolve("copy").is_err());
+    }
+}

@@ -1,0 +1,179 @@
+//! Dialogues, line by line.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
+use super::*;
+use crate::render::style::Paint;
+use crate::text::is_deceptive;
+
+/// Somebody whose answers are known; after them, nobody.
+struct Script {
+    said: Mutex<String>,
+    lines: Mutex<Vec<&'static str>>,
+}
+
+impl Script {
+    fn new(lines: &[&'static str]) -> Self {
+        Script { said: Mutex::default(), lines: Mutex::new(lines.iter().rev().copied().collect()) }
+    }
+    fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+    fn unread(&self) -> usize {
+        self.lines.lock().unwrap().len()
+    }
+}
+
+#[async_trait]
+impl Dialogue for Script {
+    fn say(&self, text: &str) {
+        self.said.lock().unwrap().push_str(text);
+    }
+    async fn line(&self) -> Option<String> {
+        self.lines.lock().unwrap().pop().map(str::to_owned)
+    }
+    fn paint(&self) -> Paint {
+        Paint::none()
+    }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn question() -> GateQuestion {
+    GateQuestion {
+        message: "Применить 3 коммита?".into(),
+        action: "git pull origin main\ngit log -1".into(),
+        target: "app (ssh)".into(),
+        effect: Effect::Change,
+        undo: vec!["git reset --hard abc".into()],
+        show: Some("abc fix\ndef more".into()),
+        phrase: None,
+        irreversible: false,
+        digest: "d".into(),
+    }
+}
+
+#[test]
+fn a_gate_shows_everything_that_matters() {
+    let talk = Script::new(&["yes"]);
+    assert_eq!(wait(gate(&talk, &question())), Some(Decision::Approve));
+    insta::assert_snapshot!(talk.said(), @"");
+}
+
+#[test]
+fn yes_and_no_in_two_languages() {
+    for (line, decision) in [
+        ("yes", Decision::Approve),
+        (" Y ", Decision::Approve),
+        ("да", Decision::Approve),
+        ("Д", Decision::Approve),
+        ("no", Decision::Deny),
+        ("n", Decision::Deny),
+        ("нет", Decision::Deny),
+        ("Н", Decision::Deny),
+    ] {
+        let talk = Script::new(match line {
+            "yes" => &["yes"],
+            " Y " => &[" Y "],
+            "да" => &["да"],
+            "Д" => &["Д"],
+            "no" => &["no"],
+            "n" => &["n"],
+            "нет" => &["нет"],
+            _ => &["Н"],
+        });
+        assert_eq!(wait(gate(&talk, &question())), Some(decision), "{line}");
+    }
+}
+
+#[test]
+fn silence_and_noise_are_asked_again_and_never_taken_for_a_yes() {
+    let talk = Script::new(&["", "  ", "yess", "ok", "1", "нет", "yes"]);
+    assert_eq!(wait(gate(&talk, &question())), Some(Decision::Deny));
+    assert_eq!(talk.unread(), 1);
+    assert_eq!(talk.said().matches("approve? ").count(), 6);
+    assert!(talk.said().contains("`yess` is none of the answers"));
+}
+
+#[test]
+fn the_end_of_input_is_nobody() {
+    assert_eq!(wait(gate(&Script::new(&[]), &question())), None);
+    assert_eq!(wait(gate(&Script::new(&["maybe"]), &question())), None);
+}
+
+#[test]
+fn a_phrase_must_be_typed_exactly() {
+    let asked = GateQuestion { phrase: Some("удалить prod".into()), ..question() };
+    let talk = Script::new(&["yes", "Удалить prod", "удалить prod ", "удалить prod"]);
+    assert_eq!(wait(gate(&talk, &asked)), Some(Decision::Approve));
+    assert_eq!(talk.said().matches("not the phrase").count(), 3);
+    assert_eq!(wait(gate(&Script::new(&["нет"]), &asked)), Some(Decision::Deny));
+}
+
+#[test]
+fn what_a_runbook_says_cannot_steer_the_terminal() {
+    let evil = "x\x1b[2J\u{202e}\ry";
+    let asked = GateQuestion {
+        message: evil.into(),
+        action: evil.into(),
+        target: evil.into(),
+        undo: vec![evil.into()],
+        show: Some(evil.into()),
+        phrase: Some(evil.into()),
+        ..question()
+    };
+    let talk = Script::new(&["no"]);
+    wait(gate(&talk, &asked));
+    assert!(!talk.said().contains(is_deceptive), "{:?}", talk.said());
+}
+
+fn form(fields: serde_json::Value) -> Manual {
+    serde_json::from_value(serde_json::json!({ "instructions": [], "fields": fields })).unwrap()
+}
+
+#[test]
+fn a_manual_step_is_ticked_filled_in_and_confirmed() {
+    let form = form(serde_json::json!([
+        {"name": "archive", "type": "string", "required": true},
+        {"name": "size", "type": "int", "required": true, "min": 1.0},
+        {"name": "note", "type": "string", "required": false},
+    ]));
+    let talk = Script::new(&["", "да", "", "backup.tar", "many", "0", "42", "", "done"]);
+    let checklist = ["Открыть консоль".to_owned(), "Выбрать копию".to_owned()];
+    let reply = wait(manual(&talk, "Сделай это\nи это", &checklist, &form)).unwrap();
+    let Reply::Manual { done: true, fields, note: None } = reply else { panic!("{reply:?}") };
+    assert_eq!(serde_json::Value::Object(fields), serde_json::json!({"archive": "backup.tar", "size": 42}));
+    assert_eq!(talk.unread(), 0);
+    let said = talk.said();
+    assert!(said.contains("  Сделай это\n  и это\n"), "{said}");
+    assert!(said.contains("`many` is not a whole number"), "{said}");
+    assert!(said.contains("`0` is too small"), "{said}");
+}
+
+#[test]
+fn a_point_that_failed_fails_the_step_with_a_note() {
+    let talk = Script::new(&["f", "нет доступа"]);
+    let reply = wait(manual(&talk, "x", &["Открыть консоль".to_owned(), "next".to_owned()], &form(serde_json::json!([]))));
+    let Some(Reply::Manual { done: false, note, .. }) = reply else { panic!("{reply:?}") };
+    assert_eq!(note.as_deref(), Some("нет доступа"));
+}
+
+#[test]
+fn leaving_in_the_middle_of_a_manual_step_is_no_answer() {
+    assert_eq!(wait(manual(&Script::new(&[""]), "x", &["a".into(), "b".into()], &form(serde_json::json!([])))), None);
+    assert_eq!(wait(manual(&Script::new(&[]), "x", &[], &form(serde_json::json!([])))), None);
+}
+
+#[test]
+fn a_failure_can_be_retried_skipped_undone_or_left() {
+    for (line, choice) in
+        [("retry", Choice::Retry), ("skip", Choice::Skip), ("rollback", Choice::Rollback), ("stop", Choice::Stop)]
+    {
+        let talk = Script { said: Mutex::default(), lines: Mutex::new(vec![line, "s"]) };
+        assert_eq!(wait(failure(&talk)), Some(choice));
+    }
+}

@@ -1,0 +1,12 @@
+//! How things look: on a terminal, in a file, to a program.
+
+pub(crate) mod diagnostics;
+pub(crate) mod json;
+pub(crate) mod live;
+pub(crate) mod plain;
+pub(crate) mod report;
+pub(crate) mod screen;
+pub(crate) mod story;
+pub(crate) mod style;
+pub(crate) mod summary;
+pub(crate) mod title;

@@ -1,0 +1,134 @@
+//! From files to checked runbooks.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use runbook_core::diag::{Code, Diagnostic, Severity};
+use runbook_core::kind::Kinds;
+use runbook_core::model::Runbook;
+use runbook_core::read::{self, Loaded};
+use runbook_core::source::{Source, SourceId, Sources, Span};
+
+use crate::fault::{Fault, reason};
+
+/// Larger files are not read at all; no runbook that people review comes near.
+const MAX_FILE_BYTES: u64 = 256 << 20;
+
+/// One file, read and checked.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The file, as the user named it.
+    pub(crate) file: String,
+    /// The runbook, when it can be used.
+    pub(crate) runbook: Option<Runbook>,
+    /// The texts the diagnostics point into.
+    pub(crate) sources: Sources,
+    /// Every problem, in the order of the text.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// How many errors and warnings there are.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        let errors = self.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+        (errors, self.diagnostics.len() - errors)
+    }
+
+    fn refused(file: String, text: String, span: std::ops::Range<usize>, code: Code, message: String) -> Self {
+        let mut sources = Sources::default();
+        let id = sources.add(Source::new(file.clone(), text));
+        let diagnostics = vec![Diagnostic::error(code, Span::new(id, span), message)];
+        Checked { file, runbook: None, sources, diagnostics }
+    }
+}
+
+/// Reads and checks the runbook in `path`; `-` is standard input. Whatever is wrong is a diagnostic.
+pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
+    let file = name_of(path);
+    let bytes = match read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let message = format!("cannot read `{file}`: {}", reason(&error));
+            return Checked::refused(file, String::new(), 0..0, Code::CANNOT_READ, message);
+        }
+    };
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            // Up to the first bad byte the shown text is the same as the file.
+            let at = error.utf8_error().valid_up_to();
+            let bad = error.as_bytes().get(at).copied().unwrap_or_default();
+            let shown = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let message = format!("the byte 0x{bad:02x} is not UTF-8 text");
+            let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+            let mut refused = Checked::refused(file, shown, at..end, Code::NOT_UTF8, message);
+            refused.diagnostics = refused.diagnostics.into_iter().map(|d| d.help("save the file as UTF-8")).collect();
+            return refused;
+        }
+    };
+    let Loaded { runbook, sources, diagnostics, .. } = read::parse(&file, &text, kinds);
+    Checked { file, runbook, sources, diagnostics }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if is_stdin(path) {
+        io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    } else {
+        let file = File::open(path)?;
+        let meta = file.metadata()?;
+        if meta.is_dir() {
+            return Err(io::Error::other("it is a directory"));
+        }
+        bytes.reserve_exact(usize::try_from(meta.len().min(MAX_FILE_BYTES)).unwrap_or(0) + 1);
+        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("it has more than {} MiB", MAX_FILE_BYTES >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// Whether `path` stands for standard input.
+pub(crate) fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// What messages call `path`.
+fn name_of(path: &Path) -> String {
+    if is_stdin(path) { "<stdin>".to_owned() } else { path.to_string_lossy().into_owned() }
+}
+
+/// `paths`, with each directory replaced by the runbooks directly in it, in the order of their names.
+pub(crate) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    let mut files = Vec::new();
+    for path in paths {
+        if is_stdin(path) || !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let refuse = |error: io::Error| {
+            Fault::usage(format!("cannot read the directory `{}`: {}", path.display(), reason(&error)))
+        };
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(path).map_err(refuse)? {
+            let file = entry.map_err(refuse)?.path();
+            let is_yaml = file.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+            if is_yaml && !file.is_dir() {
+                found.push(file);
+            }
+        }
+        if found.is_empty() {
+            return Err(Fault::usage(format!("there is no `*.yaml` in the directory `{}`", path.display())));
+        }
+        found.sort();
+        files.append(&mut found);
+    }
+    Ok(files)
+}
+
+/// The place that a diagnostic about the whole of `sources` points to.
+pub(crate) fn beginning() -> Span {
+    Span::new(SourceId(0), 0..0)
+}
