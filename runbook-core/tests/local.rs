@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use local_support::{
-    Collected, Place, alive, argv, bash, durable, exec, exec_with, lines, marked, mark, script, wait_until,
+    Collected, Place, alive, argv, bash, durable, exec, exec_with, lines, mark, marked, script, wait_until,
 };
 use runbook_core::kind::Target;
 use runbook_core::local::{LocalConnector, forget};
@@ -86,8 +86,9 @@ async fn death_by_a_signal_is_128_and_the_signal() {
 async fn a_capsule_survives_a_signal_to_its_group() {
     let place = Place::new();
     for signal in ["TERM", "HUP", "INT", "USR1"] {
-        let report = exec(&durable(script(&place, &format!("trap 'exit 7' {signal}\nkill -{signal} 0\nsleep 100"))))
-            .await;
+        let report =
+            exec(&durable(script(&place, &format!("trap 'exit 7' {signal}\nkill -{signal} 0\nsleep 100"))))
+                .await;
         assert_eq!(report.end, ExecEnd::Exited(7), "{signal}");
         forget(&place.directory()).unwrap();
     }
@@ -132,7 +133,11 @@ async fn arguments_arrive_as_they_are() {
         assert_eq!(exec(&job).await.stdout, Captured::of_text(want));
     }
     for job in both(argv(&place, &["echo", "-e", "a"])) {
-        assert_eq!(exec(&job).await.stdout, Captured::of_text("a\n"), "the program, not the shell's own `echo`");
+        assert_eq!(
+            exec(&job).await.stdout,
+            Captured::of_text("a\n"),
+            "the program, not the shell's own `echo`"
+        );
     }
     for job in both(argv(&place, &["sh", "-c", "echo $0"])) {
         assert_eq!(exec(&job).await.stdout, Captured::of_text("sh\n"));
@@ -358,7 +363,10 @@ async fn output_is_whole_up_to_the_limit() {
 #[tokio::test]
 async fn output_is_shown_while_it_comes_and_to_its_end() {
     let place = Place::new();
-    for job in both(script(&place, "echo early\necho problem >&2\nwhile [ ! -e \"$GO\" ]; do sleep 0.02; done\necho late")) {
+    for job in both(script(
+        &place,
+        "echo early\necho problem >&2\nwhile [ ! -e \"$GO\" ]; do sleep 0.02; done\necho late",
+    )) {
         let go = place.root().join("go");
         let job = ExecJob { env: vec![("GO".into(), go.to_str().unwrap().into())], ..job };
         let shown = Arc::new(Collected::default());
