@@ -275,7 +275,7 @@ fn cycles_are_written_out() {
 #[test]
 fn cycles_go_through_groups() {
     let ends = "steps:\n  - id: g\n    parallel:\n    - {id: x, needs: [w], run: 'true'}\n  - {id: w, run: 'true'}\n";
-    let say = one(ends, "RB0402", "x");
+    let say = one(ends, "RB0402", "w");
     contains(&say, "g → x → w → g");
     contains(&say, "the group `g` ends after its step `x`");
     let starts = "steps:\n  - id: g\n    needs: [w]\n    parallel:\n    - {id: x, run: 'true'}\n  - {id: w, needs: [x], run: 'true'}\n";
