@@ -279,7 +279,7 @@ fn cycles_go_through_groups() {
     contains(&say, "g → x → w → g");
     contains(&say, "the group `g` ends after its step `x`");
     let starts = "steps:\n  - id: g\n    needs: [w]\n    parallel:\n    - {id: x, run: 'true'}\n  - {id: w, needs: [x], run: 'true'}\n";
-    contains(&one(starts, "RB0402", "y"), "`x` starts after its group `g` has started");
+    contains(&one(starts, "RB0402", "w"), "`x` starts after its group `g` has started");
 }
 
 #[test]

@@ -230,11 +230,11 @@ fn only_takes_steps_with_their_groups_and_children() {
 
 #[test]
 fn selections_that_make_no_sense() {
-    let said = refusals(SELECT, &PlanRequest::default().from("tow").only("grop"));
+    let said = refusals(SELECT, &PlanRequest::default().from("threee").only("grop"));
     assert_eq!(
         said,
         [
-            "RB0505 `--from tow`: the runbook has no such step ? did you mean `two`?",
+            "RB0505 `--from threee`: the runbook has no such step ? did you mean `three`?",
             "RB0505 `--only grop`: the runbook has no such step ? did you mean `group`?",
         ]
     );

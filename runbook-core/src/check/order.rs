@@ -2,7 +2,7 @@
 //!
 //! Every step is two moments, its start and its end; a group starts before its steps and ends after them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
@@ -223,7 +223,7 @@ fn cycle(graph: &Graph<'_>, moments: &DiGraph<(), ()>, component: &[NodeIndex]) 
     let Some(first) = component.iter().min().copied() else {
         return Diagnostic::error(Code::CYCLE, Default::default(), "steps wait for each other");
     };
-    let inside: HashMap<NodeIndex, ()> = component.iter().map(|moment| (*moment, ())).collect();
+    let inside: HashSet<NodeIndex> = component.iter().copied().collect();
     let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
     let mut left = VecDeque::from([first]);
     let mut last = first;
@@ -233,7 +233,7 @@ fn cycle(graph: &Graph<'_>, moments: &DiGraph<(), ()>, component: &[NodeIndex]) 
                 last = moment;
                 break 'search;
             }
-            if inside.contains_key(&earlier) && !came_from.contains_key(&earlier) {
+            if inside.contains(&earlier) && !came_from.contains_key(&earlier) {
                 came_from.insert(earlier, moment);
                 left.push_back(earlier);
             }

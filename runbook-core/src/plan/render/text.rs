@@ -54,7 +54,11 @@ impl Page<'_> {
         let title = plan.runbook.title.as_ref().map_or_else(String::new, |title| format!(": {title}"));
         self.line(0, &format!("{}{title}", plan.runbook.name));
         let digest = plan.digest();
-        self.line(2, &format!("plan {} · {}", &digest[..12], self.counts()));
+        let [steps, others] = self.counts();
+        self.line(2, &format!("plan {} · {steps}", &digest[..12]));
+        if !others.is_empty() {
+            self.line(2, &others);
+        }
         if let Some(lock) = &plan.lock {
             let conflict = match lock.on_conflict {
                 OnConflict::Fail => "a second run with it fails",
@@ -79,21 +83,25 @@ impl Page<'_> {
         self.values("env", &plan.env);
     }
 
-    fn counts(&self) -> String {
+    /// What the body does; and what belongs to it.
+    fn counts(&self) -> [String; 2] {
         let counts = self.plan.counts();
         let some = |count: usize, one: &str, many: &str| match count {
             0 => None,
             1 => Some(format!("1 {one}")),
             count => Some(format!("{count} {many}")),
         };
-        let mut parts = vec![some(counts.steps, "step", "steps").unwrap_or_else(|| "no steps".to_owned())];
-        parts.push(format!("{} read · {} change · {} destroy", counts.read, counts.change, counts.destroy));
-        parts.extend(some(counts.gates, "gate", "gates"));
-        parts.extend(some(counts.rollback, "rollback step", "rollback steps"));
-        parts.extend(some(counts.cleanup, "cleanup step", "cleanup steps"));
-        parts.extend(some(counts.on_failure, "step on failure", "steps on failure"));
-        parts.extend(some(counts.finally, "step at the end", "steps at the end"));
-        parts.join(" · ")
+        let steps = some(counts.steps, "step", "steps").unwrap_or_else(|| "no steps".to_owned());
+        let effects = format!("{} read · {} change · {} destroy", counts.read, counts.change, counts.destroy);
+        let others = [
+            some(counts.gates, "gate", "gates"),
+            some(counts.rollback, "rollback step", "rollback steps"),
+            some(counts.cleanup, "cleanup step", "cleanup steps"),
+            some(counts.on_failure, "step on failure", "steps on failure"),
+            some(counts.finally, "step at the end", "steps at the end"),
+        ];
+        let others: Vec<String> = others.into_iter().flatten().collect();
+        [format!("{steps}: {effects}"), others.join(" · ")]
     }
 
     fn values(&mut self, label: &str, values: &Object) {
@@ -121,24 +129,23 @@ impl Page<'_> {
             return;
         }
         self.text += &format!("\n{title}\n");
-        self.members(members, "", 0, true);
+        self.members(members, "", 2, true);
     }
 
-    fn members(&mut self, members: &[NodeId], prefix: &str, depth: usize, in_order: bool) {
+    fn members(&mut self, members: &[NodeId], prefix: &str, start: usize, in_order: bool) {
         let mut previous = None;
         for (index, id) in members.iter().enumerate() {
             let number = format!("{prefix}{}", index + 1);
-            self.step(*id, &number, depth, previous.filter(|_| in_order));
+            self.step(*id, &number, start, previous.filter(|_| in_order));
             previous = Some(*id);
         }
     }
 
-    fn step(&mut self, id: NodeId, number: &str, depth: usize, previous: Option<NodeId>) {
+    fn step(&mut self, id: NodeId, number: &str, start: usize, previous: Option<NodeId>) {
         let plan = self.plan;
         let node = plan.node(id);
         let spec = &node.spec;
         self.preview.set("target", json!({"name": spec.target}));
-        let start = 2 + 2 * depth;
         let mark = match &spec.action {
             _ if !node.selected => "—",
             Action::Group { parallel: true } => "parallel",
@@ -158,10 +165,10 @@ impl Page<'_> {
         }
         if spec.action.is_group() {
             let in_order = !matches!(spec.action, Action::Group { parallel: true });
-            self.members(&node.children, &format!("{number}."), depth + 1, in_order);
+            self.members(&node.children, &format!("{number}."), start + 2, in_order);
         }
         if node.selected {
-            self.handlers(node, number, depth);
+            self.handlers(node, indent);
             if spec.irreversible {
                 self.line(start, "── point of no return: nothing above is rolled back any more ──");
             }
@@ -298,11 +305,11 @@ impl Page<'_> {
         self.field(indent, label, &what);
     }
 
-    fn handlers(&mut self, node: &Node, number: &str, depth: usize) {
-        for (list, word, short) in [(&node.rollback, "rollback", "u"), (&node.cleanup, "cleanup", "c")] {
+    fn handlers(&mut self, node: &Node, indent: usize) {
+        for (list, word) in [(&node.rollback, "rollback:"), (&node.cleanup, "cleanup:")] {
             if !list.is_empty() {
-                self.line(2 + 2 * depth + NUMBER + EFFECT, &format!("{word}:"));
-                self.members(list, &format!("{number}{short}"), depth + 1, true);
+                self.line(indent, word);
+                self.members(list, "", indent + 2, true);
             }
         }
     }

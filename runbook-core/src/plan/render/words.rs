@@ -43,7 +43,7 @@ fn size_text(bytes: u64) -> String {
     let units = ["GiB", "MiB", "KiB"];
     let exact = units.iter().find_map(|unit| {
         let one = parse_size(&format!("1{unit}"))?;
-        (bytes >= one && bytes % one == 0).then(|| format!("{}{unit}", bytes / one))
+        (bytes >= one && bytes.is_multiple_of(one)).then(|| format!("{}{unit}", bytes / one))
     });
     exact.unwrap_or_else(|| format!("{bytes} bytes"))
 }
