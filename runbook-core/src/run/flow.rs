@@ -121,7 +121,7 @@ impl Machine {
     }
 
     /// Whether what depends on `id` goes on.
-    fn is_survived(&self, id: NodeId) -> bool {
+    pub(super) fn is_survived(&self, id: NodeId) -> bool {
         let node = self.state.node(id);
         matches!(node.phase, Phase::Rest(end) if end.is_good() || node.tolerated)
     }
@@ -252,7 +252,7 @@ impl Machine {
 
     // ── containers ──────────────────────────────────────────────────────────────────────────────
 
-    fn members(&self, container: Container) -> Vec<NodeId> {
+    pub(super) fn members(&self, container: Container) -> Vec<NodeId> {
         match container {
             Container::Body => self.shape.body.clone(),
             Container::Handlers => self.shape.handlers.clone(),
