@@ -109,8 +109,8 @@ impl Machine {
         if !node.selected {
             return self.rest(id, End::NotSelected, work);
         }
-        if let Some(bad) = node.needs.iter().find(|need| !self.is_survived(**need)) {
-            let reason = format!("needs `{}`, which did not succeed", self.plan().node(*bad).key);
+        if let Some(bad) = self.missing_need(id) {
+            let reason = format!("needs `{}`, which did not succeed", self.plan().node(bad).key);
             return self.end_badly(id, End::Blocked, reason, work);
         }
         if self.plan().node(id).spec.when.is_some() {
@@ -118,6 +118,15 @@ impl Machine {
         } else {
             self.enter_after_when(id, work);
         }
+    }
+
+    fn missing_need(&self, id: NodeId) -> Option<NodeId> {
+        self.plan().node(id).needs.iter().copied().find(|need| !self.is_survived(*need))
+    }
+
+    /// Whether everything that `id` needs went well enough.
+    pub(super) fn may_begin(&self, id: NodeId) -> bool {
+        self.missing_need(id).is_none()
     }
 
     /// Whether what depends on `id` goes on.

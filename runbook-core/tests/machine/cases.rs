@@ -13,7 +13,7 @@ use crate::world::{World, run};
 /// Tries `law` on `cases` random plans, each with random numbers for its world.
 pub(crate) fn for_plans(cases: u32, law: impl Fn(Arc<Plan>, &[u16]) -> Result<(), TestCaseError>) {
     let cases = std::env::var("RUNBOOK_PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 3000, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
     let numbers = prop::collection::vec(any::<u16>(), 0..300);
     let result =
         TestRunner::new(config).run(&(books(), numbers), |(book, numbers)| law(book.plan(), &numbers));
@@ -24,7 +24,7 @@ pub(crate) fn for_plans(cases: u32, law: impl Fn(Arc<Plan>, &[u16]) -> Result<()
 
 /// Tries `law` on random runs, with and without chaos.
 pub(crate) fn for_runs(law: impl Fn(&Trace) -> Result<(), TestCaseError>) {
-    for_plans(700, |plan, numbers| {
+    for_plans(1500, |plan, numbers| {
         let chaos = numbers.len() % 3 != 0;
         law(&run(plan, numbers, World { people: true, chaos }))
     });

@@ -1,5 +1,6 @@
 //! How a run ends, as a table of what happened in it.
 
+use runbook_core::ids::NodeId;
 use runbook_core::plan::Role;
 use runbook_core::run::{End, Event, Outcome, Phase, Stage, Undoing};
 
@@ -73,7 +74,10 @@ fn the_cause_is_the_failure_that_stopped_the_body() {
         law!(trace, trace.states[first].cause() == Some(cause), "the cause has changed");
         let chosen = trace.has(|event| matches!(event, Event::Chosen { node, .. } if *node == cause));
         law!(trace, is_bad(state, cause) || chosen, "{cause:?} did not fail");
-        let inner = trace.plan.node(cause).children.iter().all(|child| !is_bad(state, *child))
+        // What a group never reached is cancelled with it.
+        let failed =
+            |child: &NodeId| is_bad(state, *child) && state.node(*child).phase != Phase::Rest(End::Cancelled);
+        let inner = !trace.plan.node(cause).children.iter().any(failed)
             || trace.has(|event| matches!(event, Event::TimedOut { node } if *node == cause));
         law!(trace, inner, "{cause:?} failed because of something in it");
         Ok(())

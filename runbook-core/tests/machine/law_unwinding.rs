@@ -152,8 +152,7 @@ fn a_group_cleans_up_latest_first_before_it_ends() {
 fn the_end_comes_exactly_once_and_last() {
     for_runs(|trace| {
         let Some(first) = trace.plan.roots(Role::Finally).next() else { return Ok(()) };
-        let idle = |i: usize| trace.states[i].node(first).phase == Phase::Idle;
-        let times = (1..trace.states.len()).filter(|i| idle(i - 1) && !idle(*i)).count();
+        let times = (0..trace.states.len()).filter(|at| trace.leaves_idle(first, *at)).count();
         let due = usize::from(!trace.never_began());
         let fits = if trace.is_abandoned() { times <= due } else { times == due };
         law!(trace, fits, "the end came {times} times instead of {due}");
@@ -161,7 +160,8 @@ fn the_end_comes_exactly_once_and_last() {
             if let Some(id) = trace.going_forward(i)
                 && in_body(&trace.plan, id)
             {
-                law!(trace, idle(i), "entry {}: the body goes on after the end", i + 1);
+                let idle = trace.before(i).node(first).phase == Phase::Idle;
+                law!(trace, idle, "entry {}: the body goes on after the end", i + 1);
             }
         }
         Ok(())
@@ -172,8 +172,7 @@ fn the_end_comes_exactly_once_and_last() {
 fn handlers_run_after_a_stop_and_only_then() {
     for_runs(|trace| {
         let Some(first) = trace.plan.roots(Role::OnFailure).next() else { return Ok(()) };
-        let idle = |i: usize| trace.states[i].node(first).phase == Phase::Idle;
-        let times = (1..trace.states.len()).filter(|i| idle(i - 1) && !idle(*i)).count();
+        let times = (0..trace.states.len()).filter(|at| trace.leaves_idle(first, *at)).count();
         let due = usize::from(!trace.never_began() && trace.states.iter().any(|state| state.is_stopping()));
         let fits = if trace.is_abandoned() { times <= 1 } else { times == due };
         law!(trace, fits, "the handlers ran {times} times instead of {due}");

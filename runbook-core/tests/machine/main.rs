@@ -13,5 +13,6 @@ mod law_rest;
 mod law_time;
 mod law_unwinding;
 mod plans;
+mod seen;
 mod trace;
 mod world;

@@ -121,18 +121,22 @@ impl Trace {
     /// Rollbacks and cleanups in the order in which they were begun; one that begins twice is in it twice.
     pub(crate) fn units(&self) -> Vec<Unit> {
         let mut units = Vec::new();
-        for at in 1..self.states.len() {
+        for at in 0..self.states.len() {
             for (of, node) in self.plan.iter() {
                 for (list, clean) in [(&node.rollback, false), (&node.cleanup, true)] {
-                    let Some(first) = list.first() else { continue };
-                    let idle = |i: usize| self.states[i].node(*first).phase == Phase::Idle;
-                    if idle(at - 1) && !idle(at) {
+                    if list.first().is_some_and(|first| self.leaves_idle(*first, at)) {
                         units.push(Unit { of, clean, at });
                     }
                 }
             }
         }
         units
+    }
+
+    /// Whether the node is reached with entry `at`.
+    pub(crate) fn leaves_idle(&self, id: NodeId, at: usize) -> bool {
+        let idle = |state: &State| state.node(id).phase == Phase::Idle;
+        (at == 0 || idle(&self.states[at - 1])) && !idle(&self.states[at])
     }
 
     /// The nodes of a unit, those in its groups included.
