@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Expressions and templates: `${{ expr }}` in texts, bare expressions in conditions.
 //!
 //! An expression is parsed here, so that every problem has an exact place and every reference is known before
@@ -156,26 +155,3 @@ fn collect(node: &Node, references: &mut Vec<Reference>) {
         collect(child, references);
     }
 }
-=======
-//! Expressions (stub).
-use serde::{Deserialize, Serialize};
-use crate::value::{Object, Value};
-/// x
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Expr { source: String }
-/// x
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Template { pieces: Vec<String> }
-impl Template {
-    /// x
-    pub fn render_value(&self, _: &Object) -> Result<Value, EvalError> { Err(EvalError { message: String::new() }) }
-    /// x
-    pub fn expressions(&self) -> impl Iterator<Item = &Expr> { std::iter::empty() }
-}
-/// x
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct EvalError { /// x
- pub message: String }
->>>>>>> store

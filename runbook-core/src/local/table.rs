@@ -99,6 +99,7 @@ mod system {
     }
 
     #[cfg(test)]
+    #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     mod tests {
         use super::*;
 

@@ -100,6 +100,7 @@ impl Plan {
             format: PLAN_FORMAT,
             runbook: runbook.meta.clone(),
             inputs,
+            dash_inputs: dash_inputs(runbook),
             vars: plan_vars,
             env,
             lock: plan_lock,
@@ -109,6 +110,11 @@ impl Plan {
             outputs: runbook.outputs.iter().map(|(name, expr)| (name.value.clone(), expr.clone())).collect(),
         })
     }
+}
+
+fn dash_inputs(runbook: &Runbook) -> Vec<String> {
+    let allowed = runbook.inputs.iter().filter(|input| input.allows_leading_dash());
+    allowed.map(|input| input.name.value.clone()).collect()
 }
 
 fn nodes(graph: &Graph<'_>, selected: &[bool]) -> Vec<Node> {

@@ -49,6 +49,7 @@ impl Plan {
             format: self.format,
             runbook: self.runbook.clone(),
             inputs: self.inputs.clone(),
+            dash_inputs: self.dash_inputs.clone(),
             vars: self.vars.clone(),
             env: self.env.clone(),
             lock: self.lock.clone(),

@@ -6,7 +6,8 @@ mod keys;
 mod reader;
 mod step;
 
-use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::check;
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
 use crate::model::{Retry, Runbook, Shell};
@@ -69,6 +70,26 @@ pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
         let mut reader = reader::Reader { kinds, found: &mut found, defaults: Defaults::default(), depth: 0 };
         reader.book(&root)
     });
+    if let Some(runbook) = &runbook {
+        check::check(runbook, &mut found);
+    }
     let unusable = found.has_errors();
-    Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics: found.into_sorted() }
+    let mut diagnostics = found.into_sorted();
+    if diagnostics.iter().any(|d| d.code == Code::YAML_SYNTAX) {
+        // What was not read is not missing.
+        diagnostics.retain(|d| !AFTER_A_SYNTAX_ERROR.contains(&d.code));
+    }
+    Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics }
 }
+
+/// What a text that breaks off seems to lack.
+const AFTER_A_SYNTAX_ERROR: &[Code] = &[
+    Code::MISSING_KEY,
+    Code::WRONG_TYPE,
+    Code::NO_ACTION,
+    Code::EMPTY_LIST,
+    Code::UNKNOWN_REFERENCE,
+    Code::UNKNOWN_OUTPUT,
+    Code::UNKNOWN_STEP,
+    Code::IRREVERSIBLE_WITHOUT_CONFIRM,
+];

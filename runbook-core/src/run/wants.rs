@@ -252,7 +252,8 @@ impl Machine {
             },
             Event::GateExpired { node } => {
                 let spec = known(node).then(|| &self.plan().node(*node).spec);
-                let limited = spec.and_then(|spec| spec.confirm.as_ref()).is_some_and(|c| c.timeout.is_some());
+                let limited =
+                    spec.and_then(|spec| spec.confirm.as_ref()).is_some_and(|c| c.timeout.is_some());
                 fits(limited && matches!(phase(node), Some(Phase::Gate { .. })))
             }
             Event::Started { node, attempt, .. } => {
@@ -276,7 +277,8 @@ impl Machine {
             Event::Resolved { node, .. } => fits(matches!(phase(node), Some(Phase::Doubt(_)))),
             Event::Chosen { node, choice, .. } => {
                 let Some(Phase::Choosing) = phase(node) else { return fits(false) };
-                let (role, group) = (self.plan().node(*node).role, self.plan().node(*node).spec.action.is_group());
+                let (role, group) =
+                    (self.plan().node(*node).role, self.plan().node(*node).spec.action.is_group());
                 match choice {
                     Choice::Retry if group => Err("a group cannot be tried again"),
                     Choice::Retry if self.is_halted(*node) => Err("nothing new starts here any more"),

@@ -63,10 +63,7 @@ fn broken(run: &RunId, seq: u64, what: &str) -> StoreError {
 }
 
 #[cfg(test)]
-<<<<<<< HEAD
-=======
 #[allow(clippy::unwrap_used)]
->>>>>>> store
 mod tests {
     use super::*;
 
@@ -132,13 +129,7 @@ mod tests {
         let mut links = log(5);
         links.remove(2);
         assert!(complaint(&links).contains("entry 3 of run `r` is missing"));
-<<<<<<< HEAD
-        for n in 2..4 {
-            links[n].seq = n as u64 + 1;
-        }
-=======
         (links[2].seq, links[3].seq) = (3, 4);
->>>>>>> store
         assert!(complaint(&links).contains("entry 3 of run `r` was changed"));
 
         let mut links = log(5);

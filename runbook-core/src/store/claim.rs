@@ -112,10 +112,7 @@ fn parse_stat(text: &str) -> Option<Stat> {
 }
 
 #[cfg(test)]
-<<<<<<< HEAD
-=======
 #[allow(clippy::unwrap_used)]
->>>>>>> store
 mod tests {
     use std::process::Command;
 

@@ -73,10 +73,7 @@ fn enumerate(ids: &[RunId]) -> String {
 }
 
 #[cfg(test)]
-<<<<<<< HEAD
-=======
 #[allow(clippy::unwrap_used)]
->>>>>>> store
 mod tests {
     use super::*;
 

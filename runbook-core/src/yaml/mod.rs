@@ -1,5 +1,4 @@
 //! YAML text to a tree in which every key and value knows its place.
-<<<<<<< HEAD
 //!
 //! Knows YAML and nothing of runbooks. What the language leaves out of YAML (tags, merge keys,
 //! several documents, keys that are no text, duplicate keys) is refused here, and so is whatever
@@ -76,7 +75,3 @@ pub fn parse(id: SourceId, text: &str, found: &mut Diagnostics) -> Option<Node> 
     let cleaned = characters::check(id, text, found);
     build::Builder::new(id, cleaned.as_ref(), found).read()
 }
-=======
-/// stub
-pub struct Node;
->>>>>>> store

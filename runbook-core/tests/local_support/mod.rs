@@ -15,35 +15,45 @@ use runbook_core::value::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A directory for one test; what its commands have started is ended with it.
-pub struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Place(tempfile::tempdir().unwrap())
     }
 
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         self.0.path()
     }
 
     /// Where the attempt is.
-    pub fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.root().join("attempt")
     }
 
-    pub fn write(&self, name: &str, text: &str) -> String {
+    /// The token of its jobs. Everything with the same token belongs together, so tests must not share one.
+    pub(crate) fn token(&self) -> String {
+        format!("token-of-{}", self.root().display())
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
         let path = self.root().join(name);
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    pub fn program(&self, name: &str, text: &str) -> String {
+    pub(crate) fn program(&self, name: &str, text: &str) -> String {
         let path = self.write(name, text);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
         path
     }
 
-    pub fn kill_marked(&self) {
+    /// Whether anything of its jobs lives, capsules included.
+    pub(crate) fn is_at_work(&self) -> bool {
+        !with_variable(&format!("RUNBOOK_ATTEMPT={}", self.token())).is_empty()
+    }
+
+    pub(crate) fn kill_marked(&self) {
         for pid in marked(self) {
             let pid = rustix::process::Pid::from_raw(pid).unwrap();
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
@@ -58,13 +68,16 @@ impl Drop for Place {
 }
 
 /// Shell text that marks the command after it.
-pub fn mark(place: &Place) -> String {
+pub(crate) fn mark(place: &Place) -> String {
     format!("RB_MARK={}", place.root().display())
 }
 
-/// The living processes that carry the mark and have not left it in a shell that only waits.
-pub fn marked(place: &Place) -> Vec<i32> {
-    let wanted = mark(place);
+/// The living processes that carry the mark.
+pub(crate) fn marked(place: &Place) -> Vec<i32> {
+    with_variable(&mark(place))
+}
+
+fn with_variable(wanted: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap() {
         let Ok(pid) = entry.unwrap().file_name().to_string_lossy().parse::<i32>() else { continue };
@@ -77,7 +90,7 @@ pub fn marked(place: &Place) -> Vec<i32> {
 }
 
 /// Whether `pid` lives.
-pub fn alive(pid: i32) -> bool {
+pub(crate) fn alive(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))
 }
@@ -92,44 +105,48 @@ fn job(place: &Place, command: ExecCommand) -> ExecJob {
         grace: Duration::from_secs(5),
         durable: false,
         directory: place.directory(),
-        token: "token".into(),
+        token: place.token(),
     }
 }
 
-pub fn argv(place: &Place, argv: &[&str]) -> ExecJob {
+pub(crate) fn argv(place: &Place, argv: &[&str]) -> ExecJob {
     job(place, ExecCommand::Argv(argv.iter().map(|item| (*item).to_owned()).collect()))
 }
 
-pub fn script(place: &Place, text: &str) -> ExecJob {
+pub(crate) fn script(place: &Place, text: &str) -> ExecJob {
     job(place, ExecCommand::Script { shell: Shell::Sh, text: text.into() })
 }
 
-pub fn bash(place: &Place, text: &str) -> ExecJob {
+pub(crate) fn bash(place: &Place, text: &str) -> ExecJob {
     job(place, ExecCommand::Script { shell: Shell::Bash, text: text.into() })
 }
 
 /// The same job, to survive its engine, with a token of its own place.
-pub fn durable(job: ExecJob) -> ExecJob {
+pub(crate) fn durable(job: ExecJob) -> ExecJob {
     ExecJob { durable: true, ..job }
 }
 
-pub async fn exec(job: &ExecJob) -> ExecReport {
+pub(crate) async fn exec(job: &ExecJob) -> ExecReport {
     exec_with(LocalConnector::inherit(), job, Arc::new(())).await
 }
 
-pub async fn exec_with(connector: LocalConnector, job: &ExecJob, output: Arc<dyn OutputSink>) -> ExecReport {
+pub(crate) async fn exec_with(
+    connector: LocalConnector,
+    job: &ExecJob,
+    output: Arc<dyn OutputSink>,
+) -> ExecReport {
     let connection = connector.connect(&Target::local()).await.unwrap();
     let report = connection.exec(job, output, CancellationToken::new()).await;
     connection.close().await;
     report
 }
 
-pub fn lines(captured: &Captured) -> Vec<String> {
+pub(crate) fn lines(captured: &Captured) -> Vec<String> {
     captured.whole().unwrap().lines().map(str::to_owned).collect()
 }
 
 /// Waits for `condition`; fails loudly when it does not come.
-pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !condition() {
         assert!(begin.elapsed() < StdDuration::from_secs(20), "it never came that {what}");
@@ -138,7 +155,7 @@ pub async fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// The most memory this process has ever used, in bytes.
-pub fn peak_memory() -> u64 {
+pub(crate) fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
@@ -146,10 +163,10 @@ pub fn peak_memory() -> u64 {
 
 /// Keeps what is shown.
 #[derive(Default)]
-pub struct Collected(Mutex<[Vec<u8>; 2]>);
+pub(crate) struct Collected(Mutex<[Vec<u8>; 2]>);
 
 impl Collected {
-    pub fn text(&self, stream: Stream) -> String {
+    pub(crate) fn text(&self, stream: Stream) -> String {
         String::from_utf8(self.0.lock().unwrap()[stream as usize].clone()).unwrap()
     }
 }

@@ -175,20 +175,12 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
 fn prepare(connection: &Connection) -> Result<(), Fault> {
     if version(connection)? != VERSION {
         connection.execute_batch("BEGIN IMMEDIATE")?;
-<<<<<<< HEAD
-        let result = migrate(connection);
-        let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = connection.execute_batch(end);
-        result?;
-        ended?;
-=======
         let result = migrate(connection).and_then(|()| Ok(connection.execute_batch("COMMIT")?));
         if !connection.is_autocommit() {
             // What went wrong before it says more.
             let _ = connection.execute_batch("ROLLBACK");
         }
         result?;
->>>>>>> store
     }
     // Asked for on its own, so that an open of a file that has it already writes nothing.
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;

@@ -30,11 +30,8 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(error, _) => match error.code {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => true,
-<<<<<<< HEAD
-=======
             // What may be there already is asked for first: the tables contradict each other.
             ErrorCode::ConstraintViolation => true,
->>>>>>> store
             // The statements are fixed and tested: when one does not fit, the tables are not ours.
             _ => error.extended_code == rusqlite::ffi::SQLITE_ERROR,
         },

@@ -197,8 +197,5 @@ fn repeat(error: &StoreError) -> StoreError {
 }
 
 #[cfg(test)]
-<<<<<<< HEAD
-=======
 #[allow(clippy::unwrap_used)]
->>>>>>> store
 mod tests;

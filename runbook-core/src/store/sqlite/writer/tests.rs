@@ -41,13 +41,6 @@ fn create(run: &str) -> Write {
 }
 
 fn append(run: &str, seq: u64, size: usize, durability: Durability) -> Write {
-<<<<<<< HEAD
-    let mut result = StepResult::success();
-    result.stdout = Captured::of_text("x".repeat(size));
-    let event = Event::Ended { node: NodeId(0), attempt: 1, result: Box::new(result) };
-    let entry = Entry { seq, at: jiff::Timestamp::UNIX_EPOCH, event };
-    let lines = vec![Line::of(&entry).unwrap()];
-=======
     append_all(run, &[seq], size, durability)
 }
 
@@ -59,7 +52,6 @@ fn append_all(run: &str, seqs: &[u64], size: usize, durability: Durability) -> W
         Line::of(&Entry { seq: *seq, at: jiff::Timestamp::UNIX_EPOCH, event }).unwrap()
     };
     let lines = seqs.iter().map(line).collect();
->>>>>>> store
     Write::Append { run: RunId(run.into()), lines, updated: None, status: "s".into(), durability }
 }
 
@@ -117,12 +109,8 @@ fn one_refused_request_leaves_the_others_alone() {
     let commits = writer.commits;
     let writes = vec![
         append("a", 1, 1, Durability::Process),
-<<<<<<< HEAD
-        append("b", 7, 1, Durability::Process),
-=======
         // Its first entry is written before the second one shows the gap.
         append_all("b", &[1, 3], 1, Durability::Process),
->>>>>>> store
         append("none", 1, 1, Durability::Process),
         append("c", 1, 1, Durability::Process),
     ];

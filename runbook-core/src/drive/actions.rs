@@ -1,0 +1,259 @@
+//! Carrying out actions: one attempt, from the rendered command to the judged result.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::world::{StepOutput, TaskContext};
+use crate::expr::Expr;
+use crate::ids::NodeId;
+use crate::model::{Action, Command, Effect, Expect, Matcher, Run, StepSpec};
+use crate::port::{ActionContext, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Recovered};
+use crate::render::{Rendered, RenderedCommand, RenderedRun, evaluate_outputs, judge};
+use crate::run::{Ending, StepResult};
+use crate::value::{Duration, Object};
+
+/// One attempt of one step, with everything rendered.
+pub(super) struct Attempt {
+    pub(super) node: NodeId,
+    pub(super) number: u32,
+    pub(super) rendered: Rendered,
+    /// What `expect`, `outputs` and `retry.when` see, apart from `result`.
+    pub(super) scope: Object,
+    pub(super) stop: CancellationToken,
+}
+
+impl Attempt {
+    /// Carries it out once and judges it.
+    pub(super) async fn act(self, context: TaskContext) -> StepResult {
+        let node = context.plan.node(self.node);
+        let result = match (&node.spec.action, &self.rendered.run) {
+            (Action::Run(_), Some(run)) => {
+                let target = context.target(&node.spec.target);
+                match context.connections.get(&target).await {
+                    Ok(connection) => {
+                        let job = self.job(&context, run.clone(), &node.spec);
+                        let report = connection.exec(&job, self.output(&context), self.stop.clone()).await;
+                        self.kept(&context, result_of_report(report))
+                    }
+                    Err(error) => {
+                        let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
+                        StepResult::failure(Ending::NotStarted, format!("{}{help}", error.message))
+                    }
+                }
+            }
+            (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
+                Some(executor) => executor.execute(&self.action_context(&context)).await,
+                None => StepResult::failure(
+                    Ending::NotStarted,
+                    format!("no executor in this program knows `{}`", custom.kind),
+                ),
+            },
+            _ => StepResult::failure(Ending::NotStarted, "this action is not carried out by an executor"),
+        };
+        self.judged(&node.spec, result)
+    }
+
+    /// Finds out what became of it after its engine was lost. `None`: it never began, and never will.
+    pub(super) async fn recover(self, context: TaskContext, started: Timestamp) -> Option<StepResult> {
+        let node = context.plan.node(self.node);
+        let result = match (&node.spec.action, &self.rendered.run) {
+            (Action::Run(_), Some(run)) => {
+                let target = context.target(&node.spec.target);
+                match context.connections.get(&target).await {
+                    Ok(connection) => {
+                        let job = self.job(&context, run.clone(), &node.spec);
+                        match connection
+                            .recover(&job, started, self.output(&context), self.stop.clone())
+                            .await
+                        {
+                            Recovered::Ended(report) => self.kept(&context, result_of_report(*report)),
+                            Recovered::NotStarted => return None,
+                            Recovered::Unknown(reason) => StepResult::failure(Ending::Unknown, reason),
+                        }
+                    }
+                    Err(error) => StepResult::failure(Ending::Unknown, error.message),
+                }
+            }
+            (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
+                Some(executor) => executor.recover(&self.action_context(&context), started).await,
+                None => StepResult::failure(Ending::Unknown, "its executor is missing"),
+            },
+            _ => StepResult::failure(Ending::Unknown, "nobody can be asked what became of it"),
+        };
+        match result.ending {
+            Ending::NotStarted => None,
+            _ => Some(self.judged(&node.spec, result)),
+        }
+    }
+
+    fn job(&self, context: &TaskContext, run: RenderedRun, spec: &StepSpec) -> ExecJob {
+        let key = &context.plan.node(self.node).key;
+        job(context, run, key, self.number, spec.timeout, spec.effect != Effect::Read)
+    }
+
+    fn action_context(&self, context: &TaskContext) -> ActionContext {
+        let node = context.plan.node(self.node);
+        ActionContext {
+            params: self.rendered.params.clone(),
+            target: context.target(&node.spec.target),
+            key: node.key.clone(),
+            attempt: self.number,
+            timeout: node.spec.timeout,
+            stop: self.stop.clone(),
+            output: self.output(context),
+            directory: context.attempt_directory(&node.key, self.number),
+            token: context.token(&node.key, self.number),
+            connections: Arc::clone(&context.connections) as Arc<dyn Connections>,
+        }
+    }
+
+    fn output(&self, context: &TaskContext) -> Arc<StepOutput> {
+        Arc::new(StepOutput { context: context.clone(), node: self.node })
+    }
+
+    /// Files of large output are named as the run's directory sees them.
+    fn kept(&self, context: &TaskContext, mut result: StepResult) -> StepResult {
+        let key = &context.plan.node(self.node).key;
+        for captured in [&mut result.stdout, &mut result.stderr] {
+            if let Some(file) = captured.file.take() {
+                captured.file = Some(format!("steps/{key}.{}/{file}", self.number));
+            }
+        }
+        result
+    }
+
+    /// Judges a result by `expect`, and computes what the step promised.
+    fn judged(&self, spec: &StepSpec, mut result: StepResult) -> StepResult {
+        if result.ending != Ending::Completed {
+            result.ok = false;
+            return result;
+        }
+        let mut scope = self.scope.clone();
+        scope.insert("result".into(), result.to_value());
+        let executor_refuses = matches!(spec.action, Action::Custom(_)) && !result.ok;
+        if !executor_refuses {
+            match judge(spec.expect.as_ref(), &result, &scope) {
+                Ok(()) => result.ok = true,
+                Err(reason) => {
+                    result.ok = false;
+                    result.reason = Some(reason);
+                }
+            }
+        }
+        if result.ok {
+            match evaluate_outputs(&spec.outputs, &scope) {
+                Ok(outputs) => result.outputs.extend(outputs),
+                Err(reason) => {
+                    // The action is done; doing it again would not make its output readable.
+                    result.ok = false;
+                    result.give_up = true;
+                    result.reason = Some(reason);
+                }
+            }
+        } else if let Some(when) = spec.retry.as_ref().and_then(|retry| retry.when.as_ref()) {
+            result.give_up = !when.eval_bool(&scope).unwrap_or(false);
+        }
+        result
+    }
+}
+
+/// A command as a connection takes it.
+pub(super) fn job(
+    context: &TaskContext,
+    run: RenderedRun,
+    key: &str,
+    attempt: u32,
+    timeout: Option<Duration>,
+    durable: bool,
+) -> ExecJob {
+    let command = match run.command {
+        RenderedCommand::Argv(argv) => ExecCommand::Argv(argv),
+        RenderedCommand::Script { shell, text, .. } => ExecCommand::Script { shell, text },
+    };
+    ExecJob {
+        command,
+        env: run.env,
+        stdin: run.stdin.map(String::into_bytes),
+        cwd: run.cwd,
+        timeout,
+        grace: context.world.grace,
+        durable,
+        directory: context.attempt_directory(key, attempt),
+        token: context.token(key, attempt),
+    }
+}
+
+/// What a connection reports, as a result; not judged yet.
+pub(super) fn result_of_report(report: ExecReport) -> StepResult {
+    let mut result = match report.end {
+        ExecEnd::Exited(code) => StepResult { exit_code: Some(code), ..StepResult::success() },
+        ExecEnd::TimedOut => {
+            StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped")
+        }
+        ExecEnd::Cancelled => StepResult::failure(Ending::Cancelled, "was stopped"),
+        ExecEnd::NotStarted(reason) => StepResult::failure(Ending::NotStarted, reason),
+        ExecEnd::Lost(reason) => StepResult::failure(Ending::Unknown, reason),
+    };
+    if let Some(note) = report.note {
+        result.fields.insert("note".into(), note.clone().into());
+        result.reason = result.reason.map(|reason| format!("{reason}; {note}"));
+    }
+    result.stdout = report.stdout;
+    result.stderr = report.stderr;
+    result
+}
+
+/// Every expression of a command.
+pub(super) fn run_expressions(run: &Run) -> Vec<&Expr> {
+    let mut found: Vec<&Expr> = match &run.command {
+        Command::Argv(argv) => argv.iter().flat_map(|template| template.expressions()).collect(),
+        Command::Script(script) => script.expressions().collect(),
+    };
+    found.extend(run.env.iter().flat_map(|(_, value)| value.expressions()));
+    found.extend(run.stdin.iter().chain(&run.cwd).flat_map(|template| template.expressions()));
+    found
+}
+
+/// Every expression of an `expect`.
+pub(super) fn expect_expressions(expect: &Expect) -> Vec<&Expr> {
+    match expect {
+        Expect::Expr(expr) => vec![expr],
+        Expect::Fields(fields) => fields
+            .iter()
+            .filter_map(|(_, matcher)| match matcher {
+                Matcher::Text(text) => Some(text),
+                _ => None,
+            })
+            .flat_map(|text| text.equals.iter().chain(&text.contains))
+            .flat_map(|template| template.expressions())
+            .collect(),
+    }
+}
+
+/// Every expression that rendering and judging the action of `spec` needs.
+pub(super) fn action_expressions(spec: &StepSpec) -> Vec<&Expr> {
+    let mut found: Vec<&Expr> = match &spec.action {
+        Action::Run(run) => run_expressions(run),
+        Action::Custom(custom) => custom.params.expressions(),
+        Action::Manual(manual) => {
+            let templates = std::iter::once(&manual.instructions).chain(&manual.checklist);
+            templates.flat_map(|template| template.expressions()).collect()
+        }
+        Action::Assert(assertions) => assertions
+            .iter()
+            .flat_map(|a| std::iter::once(&a.that).chain(a.message.iter().flat_map(|m| m.expressions())))
+            .collect(),
+        Action::Set(values) => values.iter().flat_map(|(_, value)| value.expressions()).collect(),
+        Action::Wait(_) | Action::Group { .. } => Vec::new(),
+    };
+    found.extend(spec.expect.iter().flat_map(expect_expressions));
+    found.extend(spec.outputs.iter().map(|(_, expr)| expr));
+    found.extend(spec.retry.iter().filter_map(|retry| retry.when.as_ref()));
+    if let Some(confirm) = &spec.confirm {
+        let templates = std::iter::once(&confirm.message).chain(&confirm.show).chain(&confirm.phrase);
+        found.extend(templates.flat_map(|template| template.expressions()));
+    }
+    found
+}

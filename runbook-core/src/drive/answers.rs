@@ -1,0 +1,116 @@
+//! Answers of people: what they are called in the store, and which event each becomes.
+
+use crate::ids::NodeId;
+use crate::model::{Action, Input};
+use crate::plan::Plan;
+use crate::port::Reply;
+use crate::run::{Answerer, Ending, Event, Phase, State, StepResult, Want};
+use crate::value::{Object, Value};
+
+/// The name of the question at an open gate, for [`Store::leave_answer`](crate::port::Store::leave_answer).
+pub fn gate_token(key: &str, digest: &str) -> String {
+    format!("gate:{key}:{digest}")
+}
+
+/// The name of the question whether a manual step was done.
+pub fn manual_token(key: &str, attempt: u32) -> String {
+    format!("manual:{key}:{attempt}")
+}
+
+/// The name of the question what became of a step in doubt.
+pub fn doubt_token(key: &str, attempt: u32) -> String {
+    format!("doubt:{key}:{attempt}")
+}
+
+/// The name of the question what a step's failure means.
+pub fn failure_token(key: &str, attempt: u32) -> String {
+    format!("failure:{key}:{attempt}")
+}
+
+/// The name of the question whether completed work is undone.
+pub fn rollback_token() -> String {
+    "rollback".to_owned()
+}
+
+/// The name under which an answer to `want` may wait in the store.
+pub(super) fn token_of(want: &Want, plan: &Plan, state: &State) -> Option<String> {
+    let key = |id: &NodeId| plan.node(*id).key.as_str();
+    let attempt = |id: &NodeId| state.node(*id).attempt;
+    Some(match want {
+        Want::AskGate(id) => match &state.node(*id).phase {
+            Phase::Gate { question, .. } => gate_token(key(id), &question.digest),
+            _ => return None,
+        },
+        Want::AskManual(id) => manual_token(key(id), attempt(id) + 1),
+        Want::AskDoubt(id) => doubt_token(key(id), attempt(id)),
+        Want::AskFailure(id) => failure_token(key(id), attempt(id)),
+        Want::AskRollback => rollback_token(),
+        _ => return None,
+    })
+}
+
+/// The event that `reply` to `want` becomes; `None` when it answers something else.
+pub(super) fn event_of(want: &Want, plan: &Plan, state: &State, reply: Reply, by: Answerer) -> Option<Event> {
+    Some(match (want, reply) {
+        (Want::AskGate(node), Reply::Gate { decision }) => match &state.node(*node).phase {
+            Phase::Gate { question, .. } => {
+                Event::GateDecided { node: *node, decision, digest: question.digest.clone(), by }
+            }
+            _ => return None,
+        },
+        (Want::AskManual(node), Reply::Manual { done, fields, note }) => {
+            let attempt = state.node(*node).attempt + 1;
+            let fields = match &plan.node(*node).spec.action {
+                // Values that do not fit are no answer; whoever asks checks them first and says why.
+                Action::Manual(manual) if done => complete_fields(&manual.fields, &fields).ok()?,
+                _ => fields,
+            };
+            Event::Ended { node: *node, attempt, result: Box::new(manual_result(done, fields, note, by)) }
+        }
+        (Want::AskDoubt(node), Reply::Doubt { resolution }) => {
+            Event::Resolved { node: *node, resolution, by }
+        }
+        (Want::AskFailure(node), Reply::Failure { choice }) => Event::Chosen { node: *node, choice, by },
+        (Want::AskRollback, Reply::Rollback { decision }) => Event::RollbackDecided { decision, by },
+        _ => return None,
+    })
+}
+
+fn manual_result(done: bool, fields: Object, note: Option<String>, by: Answerer) -> StepResult {
+    let mut result = StepResult::new(Ending::Completed, done);
+    if !done {
+        let reason = note.clone().unwrap_or_else(|| format!("{} says that it could not be done", by.who));
+        result.reason = Some(reason);
+    }
+    if let Some(note) = note {
+        result.fields.insert("note".into(), note.into());
+    }
+    result.outputs = fields;
+    result.by = Some(by);
+    result
+}
+
+/// The values that a person gave for the fields of a manual step, checked and with defaults filled in.
+///
+/// `Err` says what is missing or does not fit.
+pub fn complete_fields(fields: &[Input], given: &Object) -> Result<Object, String> {
+    let mut complete = Object::new();
+    for field in fields {
+        let name = &field.name.value;
+        let value = given.get(name).cloned().or_else(|| field.default.clone());
+        match value {
+            Some(value) => {
+                field.check(&value).map_err(|error| format!("`{name}`: {error}"))?;
+                complete.insert(name.clone(), value);
+            }
+            None if field.required => return Err(format!("`{name}` has no value")),
+            None => {
+                complete.insert(name.clone(), Value::Null);
+            }
+        }
+    }
+    match given.keys().find(|name| !complete.contains_key(*name)) {
+        Some(unknown) => Err(format!("there is no field `{unknown}`")),
+        None => Ok(complete),
+    }
+}

@@ -1,0 +1,195 @@
+//! Asking checks: each with its retries, none with an effect.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::world::TaskContext;
+use crate::model::{Check, CheckKind, FileProbe, Retry, TcpProbe};
+use crate::port::{ActionContext, Connections};
+use crate::render::{RenderError, describe_check, judge, render_run};
+use crate::run::{CheckOutcome, Ending, StepResult};
+use crate::value::{Duration, Object};
+
+/// How long one try of a check may take when nothing else is said: a check that hangs answers nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks `checks` one after the other. All are asked, so that all bad answers can be told at once.
+pub(super) async fn ask(
+    context: &TaskContext,
+    key: &str,
+    checks: &[Check],
+    scope: &Object,
+) -> Vec<CheckOutcome> {
+    let mut outcomes = Vec::with_capacity(checks.len());
+    for (index, check) in checks.iter().enumerate() {
+        outcomes.push(ask_one(context, &format!("{key}.check{}", index + 1), check, scope).await);
+    }
+    outcomes
+}
+
+async fn ask_one(context: &TaskContext, key: &str, check: &Check, scope: &Object) -> CheckOutcome {
+    let title = describe_check(check, scope);
+    let clock = &context.world.clock;
+    let begun = clock.now();
+    let needed = check.retry.as_ref().map_or(1, |retry| retry.consecutive);
+    let (mut tries, mut in_a_row) = (0_u32, 0_u32);
+    loop {
+        tries += 1;
+        let answer = try_once(context, &format!("{key}.{tries}"), check, scope).await;
+        in_a_row = if answer.is_ok() { in_a_row + 1 } else { 0 };
+        let next =
+            check.retry.as_ref().and_then(|retry| next_try(retry, begun, clock.now(), tries, in_a_row));
+        let passed = in_a_row >= needed;
+        match (passed, next) {
+            (false, Some(at)) => clock.sleep_until(at).await,
+            _ => {
+                let reason = match (passed, answer) {
+                    (true, _) => None,
+                    (false, Err(reason)) => Some(explain(check, reason, scope)),
+                    (false, Ok(())) => {
+                        Some(format!("good only {in_a_row} times in a row, {needed} are needed"))
+                    }
+                };
+                return CheckOutcome { title, passed, warn_only: check.warn_only, reason, tries };
+            }
+        }
+    }
+}
+
+fn explain(check: &Check, reason: String, scope: &Object) -> String {
+    match check.message.as_ref().map(|message| message.render_text(scope)) {
+        Some(Ok(message)) => format!("{message} ({reason})"),
+        _ => reason,
+    }
+}
+
+/// When to ask again; `None` when that is over.
+fn next_try(retry: &Retry, begun: Timestamp, now: Timestamp, tries: u32, in_a_row: u32) -> Option<Timestamp> {
+    // Good answers that are still to be repeated do not count against the number of attempts.
+    if retry.attempts.is_some_and(|most| tries >= most && in_a_row == 0) {
+        return None;
+    }
+    let add = |at: Timestamp, duration: Duration| {
+        let span = jiff::SignedDuration::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
+        at.checked_add(span).unwrap_or(Timestamp::MAX)
+    };
+    let next = add(now, retry.pause_after(tries));
+    let within = retry.within.is_none_or(|within| next <= add(begun, within));
+    within.then_some(next)
+}
+
+/// One try. `Err` says what was found instead.
+async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Object) -> Result<(), String> {
+    let limit = check.timeout.unwrap_or(PATIENCE);
+    match &check.kind {
+        CheckKind::Expr(expr) => match expr.eval_bool(scope) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("is not so".to_owned()),
+            Err(error) => Err(RenderError::from(error).to_string()),
+        },
+        CheckKind::Run(run) => {
+            let rendered = render_run(&context.plan, run, scope).map_err(|error| error.to_string())?;
+            let target = context.target(&check.target);
+            let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
+            let job = super::actions::job(context, rendered, key, 1, Some(limit), false);
+            let report = connection.exec(&job, Arc::new(()), CancellationToken::new()).await;
+            let result = super::actions::result_of_report(report);
+            // Nothing of a check is kept but what was found.
+            let _ = crate::local::forget(&job.directory);
+            verdict(check, &result, scope)
+        }
+        CheckKind::Tcp(probe) => tcp(context, check, probe, scope).await,
+        CheckKind::File(probe) => file(context, check, probe, scope).await,
+        CheckKind::Custom(custom) => {
+            let Some(executor) = context.world.executors.get(&custom.kind) else {
+                return Err(format!("no executor in this program knows `{}`", custom.kind));
+            };
+            let params = custom.params.render(scope).map_err(|error| RenderError::from(error).to_string())?;
+            let action = ActionContext {
+                params,
+                target: context.target(&check.target),
+                key: key.to_owned(),
+                attempt: 1,
+                timeout: Some(limit),
+                stop: CancellationToken::new(),
+                output: Arc::new(()),
+                directory: context.attempt_directory(key, 1),
+                token: context.token(key, 1),
+                connections: Arc::clone(&context.connections) as Arc<dyn Connections>,
+            };
+            let result = executor.execute(&action).await;
+            if !result.ok {
+                return Err(result.reason.unwrap_or_else(|| "failed".to_owned()));
+            }
+            verdict(check, &result, scope)
+        }
+    }
+}
+
+fn verdict(check: &Check, result: &StepResult, scope: &Object) -> Result<(), String> {
+    let mut scope = scope.clone();
+    scope.insert("result".into(), result.to_value());
+    judge(check.expect.as_ref(), result, &scope).map_err(|reason| {
+        let said = result.stderr.head.trim();
+        let last = said.lines().last().unwrap_or("");
+        match result.ending {
+            Ending::Completed if !last.is_empty() => format!("{reason}: {last}"),
+            _ => reason,
+        }
+    })
+}
+
+async fn tcp(context: &TaskContext, check: &Check, probe: &TcpProbe, scope: &Object) -> Result<(), String> {
+    let text = |template: &crate::expr::Template| {
+        template.render_text(scope).map_err(|error| RenderError::from(error).to_string())
+    };
+    let (host, port) = (text(&probe.host)?, text(&probe.port)?);
+    let port: u16 = port.trim().parse().map_err(|_| format!("`{port}` is not a port"))?;
+    let target = context.target(&check.target);
+    let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
+    connection.tcp(&host, port).await
+}
+
+async fn file(context: &TaskContext, check: &Check, probe: &FileProbe, scope: &Object) -> Result<(), String> {
+    let path = probe.path.render_text(scope).map_err(|error| RenderError::from(error).to_string())?;
+    let target = context.target(&check.target);
+    let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
+    let facts = connection.file_facts(&path).await?;
+    let Some(facts) = facts else {
+        return if probe.exists { Err(format!("`{path}` does not exist")) } else { Ok(()) };
+    };
+    if !probe.exists {
+        return Err(format!("`{path}` exists"));
+    }
+    if let Some(least) = probe.min_size.filter(|least| facts.size < *least) {
+        return Err(format!("`{path}` has {} bytes, at least {least} are expected", facts.size));
+    }
+    if let Some(limit) = probe.newer_than {
+        let age = context.world.clock.now().as_millisecond() - facts.modified.as_millisecond();
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+        if age > limit {
+            let seconds = Duration::from_secs(age.as_millis() / 1000);
+            return Err(format!("`{path}` was last written {seconds} ago, at most {limit} are allowed"));
+        }
+    }
+    Ok(())
+}
+
+/// What expressions in `checks` refer to.
+pub(super) fn expressions(checks: &[Check]) -> Vec<&crate::expr::Expr> {
+    let mut found = Vec::new();
+    for check in checks {
+        found.extend(check.title.iter().chain(&check.message).flat_map(|template| template.expressions()));
+        match &check.kind {
+            CheckKind::Expr(expr) => found.push(expr),
+            CheckKind::Run(run) => found.extend(super::actions::run_expressions(run)),
+            CheckKind::Tcp(probe) => found.extend(probe.host.expressions().chain(probe.port.expressions())),
+            CheckKind::File(probe) => found.extend(probe.path.expressions()),
+            CheckKind::Custom(custom) => found.extend(custom.params.expressions()),
+        }
+        found.extend(check.expect.iter().flat_map(super::actions::expect_expressions));
+    }
+    found
+}

@@ -1,0 +1,122 @@
+//! What the tasks of a run share: executors, connections, clock, people.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::ids::NodeId;
+use crate::kind::Target;
+use crate::plan::Plan;
+use crate::port::{
+    Approver, Clock, ConnectError, Connection, Connections, Connector, Executor, Notice, OutputSink,
+    Reporter, Store, Stream,
+};
+use crate::value::{Duration, Value};
+
+/// What an engine was built with.
+pub(super) struct World {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) connectors: BTreeMap<String, Arc<dyn Connector>>,
+    pub(super) executors: BTreeMap<String, Arc<dyn Executor>>,
+    pub(super) approver: Option<Arc<dyn Approver>>,
+    pub(super) reporters: Vec<Arc<dyn Reporter>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) jobs: usize,
+    pub(super) identity: String,
+    pub(super) grace: Duration,
+}
+
+impl World {
+    /// What to show people of an action that an executor brings.
+    pub(super) fn show(&self, kind: &str, params: &Value) -> String {
+        match self.executors.get(kind) {
+            Some(executor) => executor.kind().show(params),
+            None => format!("{kind} {params}"),
+        }
+    }
+
+    pub(super) fn notice(&self, plan: &Plan, notice: &Notice<'_>) {
+        for reporter in &self.reporters {
+            reporter.notice(plan, notice);
+        }
+    }
+}
+
+/// The connections of one run: each opened when it is first needed, then kept.
+pub(super) struct RunConnections {
+    world: Arc<World>,
+    open: Mutex<HashMap<String, Arc<OnceCell<Arc<dyn Connection>>>>>,
+}
+
+impl RunConnections {
+    pub(super) fn new(world: Arc<World>) -> Self {
+        RunConnections { world, open: Mutex::default() }
+    }
+
+    pub(super) async fn close(&self) {
+        for (_, cell) in self.open.lock().await.drain() {
+            if let Some(connection) = cell.get() {
+                connection.close().await;
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Connections for RunConnections {
+    async fn get(&self, target: &Target) -> Result<Arc<dyn Connection>, ConnectError> {
+        let cell = Arc::clone(self.open.lock().await.entry(target.name.clone()).or_default());
+        let opened = cell
+            .get_or_try_init(|| async {
+                let connector = self.world.connectors.get(&target.kind).ok_or_else(|| ConnectError {
+                    kind: "not_available",
+                    message: format!("no executor in this program reaches targets of kind `{}`", target.kind),
+                    help: None,
+                })?;
+                connector.connect(target).await
+            })
+            .await?;
+        Ok(Arc::clone(opened))
+    }
+}
+
+/// What a task of a run needs.
+#[derive(Clone)]
+pub(super) struct TaskContext {
+    pub(super) world: Arc<World>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) connections: Arc<RunConnections>,
+    pub(super) run: String,
+    pub(super) directory: PathBuf,
+}
+
+impl TaskContext {
+    pub(super) fn target(&self, name: &str) -> Target {
+        // Declared targets come with the inventory; until then there is one.
+        Target { name: name.to_owned(), ..Target::local() }
+    }
+
+    pub(super) fn attempt_directory(&self, key: &str, attempt: u32) -> PathBuf {
+        self.directory.join("steps").join(format!("{key}.{attempt}"))
+    }
+
+    pub(super) fn token(&self, key: &str, attempt: u32) -> String {
+        format!("{}/{key}/{attempt}", self.run)
+    }
+}
+
+/// Passes a step's output on to the reporters.
+pub(super) struct StepOutput {
+    pub(super) context: TaskContext,
+    pub(super) node: NodeId,
+}
+
+impl OutputSink for StepOutput {
+    fn chunk(&self, stream: Stream, bytes: &[u8]) {
+        let notice = Notice::Output { node: self.node, stream, bytes };
+        self.context.world.notice(&self.context.plan, &notice);
+    }
+}

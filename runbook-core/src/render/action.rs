@@ -1,0 +1,301 @@
+//! A step's action with every value in it.
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::expr::{EvalError, Piece, Template};
+use crate::ids::NodeId;
+use crate::model::{Action, Command, Run, Shell};
+use crate::plan::{Node, Plan};
+use crate::run::GateQuestion;
+use crate::shell::{self, Dialect, Part};
+use crate::value::{Object, Value, display, type_name};
+
+/// A step's action as it will be carried out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Rendered {
+    /// A command, when it is one.
+    pub run: Option<RenderedRun>,
+    /// Parameters of another executor's action.
+    pub params: Value,
+    /// For people.
+    pub shown: String,
+    /// Digest over all that decides what happens.
+    pub digest: String,
+}
+
+/// A command with every value in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderedRun {
+    /// The command.
+    pub command: RenderedCommand,
+    /// Environment variables.
+    pub env: Vec<(String, String)>,
+    /// Data on standard input.
+    pub stdin: Option<String>,
+    /// Working directory.
+    pub cwd: Option<String>,
+}
+
+/// A program with its arguments, or a script with its values in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RenderedCommand {
+    /// A program and its arguments.
+    Argv(Vec<String>),
+    /// A script.
+    Script {
+        /// The shell that reads it.
+        shell: Shell,
+        /// Assignments, then the script.
+        text: String,
+        /// The script for people, values in their places.
+        shown: String,
+    },
+}
+
+/// Why an action cannot be rendered.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct RenderError(pub String);
+
+impl From<EvalError> for RenderError {
+    fn from(error: EvalError) -> Self {
+        let mut text = format!("{} (in `{}`)", error.message, error.expr);
+        if let Some(help) = &error.help {
+            text = format!("{text}; {help}");
+        }
+        RenderError(text)
+    }
+}
+
+/// The action of `node`, with values from `scope`.
+///
+/// `plan_digest` is the plan's own: the values of inputs are under it.
+pub fn render_action(
+    plan: &Plan,
+    plan_digest: &str,
+    node: &Node,
+    scope: &Object,
+    shown_custom: impl Fn(&str, &Value) -> String,
+) -> Result<Rendered, RenderError> {
+    let (run, params, shown) = match &node.spec.action {
+        Action::Run(run) => {
+            let rendered = render_run(plan, run, scope)?;
+            let shown = rendered.shown();
+            (Some(rendered), Value::Null, shown)
+        }
+        Action::Custom(custom) => {
+            let params = custom.params.render(scope)?;
+            let shown = shown_custom(&custom.kind, &params);
+            (None, params, shown)
+        }
+        Action::Manual(manual) => {
+            let text = manual.instructions.render_text(scope)?;
+            (None, Value::String(text.clone()), text)
+        }
+        Action::Wait(pause) => (None, Value::String(pause.to_string()), format!("wait {pause}")),
+        Action::Group { .. } => (None, Value::Null, group_shown(plan, node)),
+        Action::Set(_) | Action::Assert(_) => (None, Value::Null, node.spec.action.key().to_owned()),
+    };
+    let decides = json!({
+        "plan": plan_digest,
+        "step": node.key,
+        "target": node.spec.target,
+        "effect": node.spec.effect,
+        "kind": node.spec.action.key(),
+        "run": run.as_ref().map(RenderedRun::decides),
+        "params": params,
+    });
+    Ok(Rendered { run, params, shown, digest: sha256(&decides.to_string()) })
+}
+
+fn group_shown(plan: &Plan, node: &Node) -> String {
+    let line = |id: &NodeId| {
+        let child = plan.node(*id);
+        let title = child.spec.title.as_ref().map(|title| format!(" — {}", title.source_text()));
+        format!("{}{}", child.key, title.unwrap_or_default())
+    };
+    node.children.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A command, with values from `scope`.
+pub fn render_run(plan: &Plan, run: &Run, scope: &Object) -> Result<RenderedRun, RenderError> {
+    let command = match &run.command {
+        Command::Argv(argv) => RenderedCommand::Argv(render_argv(plan, argv, scope)?),
+        Command::Script(script) => render_script(script, run.shell, scope)?,
+    };
+    let mut env = Vec::with_capacity(run.env.len());
+    for (name, value) in &run.env {
+        env.push((name.clone(), no_nul(value.render_text(scope)?, name)?));
+    }
+    let stdin = run.stdin.as_ref().map(|data| data.render_text(scope)).transpose()?;
+    let cwd = match &run.cwd {
+        Some(cwd) => Some(no_nul(cwd.render_text(scope)?, "cwd")?),
+        None => None,
+    };
+    Ok(RenderedRun { command, env, stdin, cwd })
+}
+
+fn no_nul(text: String, what: &str) -> Result<String, RenderError> {
+    if text.contains('\0') {
+        return Err(RenderError(format!("`{what}` would contain a NUL character")));
+    }
+    Ok(text)
+}
+
+fn render_argv(plan: &Plan, argv: &[Template], scope: &Object) -> Result<Vec<String>, RenderError> {
+    let mut words = Vec::with_capacity(argv.len());
+    for template in argv {
+        let word = no_nul(template.render_text(scope)?, &template.source_text())?;
+        let computed = matches!(template.pieces().first(), Some(Piece::Expr(_)));
+        let after_dashes = words.iter().any(|word| word == "--");
+        if computed && word.starts_with('-') && !after_dashes && !may_be_option(plan, template) {
+            return Err(RenderError(format!(
+                "the argument `{}` would be `{word}`, which a program reads as an option; \
+                 put `--` before it, or limit the input with `options`",
+                template.source_text()
+            )));
+        }
+        words.push(word);
+    }
+    Ok(words)
+}
+
+/// Whether an argument that begins with `-` is one its author has allowed for: a number, or one of listed values.
+fn may_be_option(plan: &Plan, template: &Template) -> bool {
+    let [Piece::Expr(expr)] = template.pieces() else { return false };
+    match expr.references().as_slice() {
+        [only] if only.path.len() == 2 && only.path[0] == "inputs" => plan
+            .dash_inputs
+            .iter()
+            .any(|name| *name == only.path[1] && expr.source().trim() == format!("inputs.{name}")),
+        _ => false,
+    }
+}
+
+fn render_script(script: &Template, shell: Shell, scope: &Object) -> Result<RenderedCommand, RenderError> {
+    let dialect = match shell {
+        Shell::Sh => Dialect::Sh,
+        Shell::Bash => Dialect::Bash,
+    };
+    let mut texts = Vec::with_capacity(script.pieces().len());
+    for piece in script.pieces() {
+        texts.push(match piece {
+            Piece::Text(text) => (text.clone(), true),
+            Piece::Expr(expr) => {
+                let value = expr.eval(scope)?;
+                if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
+                    return Err(RenderError(format!(
+                        "`{}` is a {} and cannot stand in a script; use `| join(' ')` or `| to_json`",
+                        expr.source(),
+                        type_name(&value)
+                    )));
+                }
+                (display(&value), expr.ends_with_filter("raw"))
+            }
+        });
+    }
+    let parts: Vec<Part<'_>> = script
+        .pieces()
+        .iter()
+        .zip(&texts)
+        .map(|(piece, (text, raw))| match piece {
+            Piece::Text(_) => Part::Text(text),
+            Piece::Expr(_) if *raw => Part::Raw(text),
+            Piece::Expr(_) => Part::Hole,
+        })
+        .collect();
+    let lowered = shell::lower(&parts, dialect).map_err(|refusals| {
+        let reasons: Vec<_> = refusals.iter().map(|refusal| refusal.reason.to_string()).collect();
+        RenderError(format!("the script cannot take its values: {}", reasons.join("; ")))
+    })?;
+    let holes = || parts.iter().zip(&texts).filter(|(part, _)| matches!(part, Part::Hole));
+    let values: Vec<String> = holes().map(|(_, (text, _))| text.clone()).collect();
+    let assignments =
+        shell::assignments(&lowered.holes, &values).map_err(|error| RenderError(error.to_string()))?;
+    let shown = parts.iter().zip(&texts).map(|(part, (text, _))| match part {
+        Part::Hole => shell::quote(text),
+        _ => text.clone(),
+    });
+    Ok(RenderedCommand::Script {
+        shell,
+        text: format!("{assignments}{}", lowered.text),
+        shown: shown.collect(),
+    })
+}
+
+impl RenderedRun {
+    /// The command for people.
+    pub fn shown(&self) -> String {
+        let command = match &self.command {
+            RenderedCommand::Argv(argv) => {
+                argv.iter().map(|word| shell::quote(word)).collect::<Vec<_>>().join(" ")
+            }
+            RenderedCommand::Script { shown, .. } => shown.trim_end().to_owned(),
+        };
+        let env: String =
+            self.env.iter().map(|(name, value)| format!("{name}={}\n", shell::quote(value))).collect();
+        let cwd = self.cwd.as_ref().map(|cwd| format!("cd {}\n", shell::quote(cwd))).unwrap_or_default();
+        format!("{cwd}{env}{command}")
+    }
+
+    fn decides(&self) -> Value {
+        let command = match &self.command {
+            RenderedCommand::Argv(argv) => json!({ "argv": argv }),
+            RenderedCommand::Script { shell, text, .. } => {
+                json!({ "shell": shell.program(), "script": text })
+            }
+        };
+        json!({ "command": command, "env": self.env, "stdin": self.stdin, "cwd": self.cwd })
+    }
+}
+
+/// The question at the gate of `node`, for exactly what `rendered` would do.
+pub fn gate_question(
+    plan: &Plan,
+    node: &Node,
+    rendered: &Rendered,
+    scope: &Object,
+) -> Result<GateQuestion, RenderError> {
+    let Some(confirm) = &node.spec.confirm else {
+        return Err(RenderError("this step has no gate".to_owned()));
+    };
+    let text = |template: &Option<Template>| template.as_ref().map(|t| t.render_text(scope)).transpose();
+    let mut question = GateQuestion {
+        message: confirm.message.render_text(scope)?,
+        action: rendered.shown.clone(),
+        target: node.spec.target.clone(),
+        effect: gate_effect(plan, node),
+        undo: node.rollback.iter().map(|id| undo_line(plan, *id)).collect(),
+        show: text(&confirm.show)?,
+        phrase: text(&confirm.phrase)?,
+        irreversible: node.spec.irreversible,
+        digest: String::new(),
+    };
+    let all = json!([rendered.digest, serde_json::to_value(&question).unwrap_or(Value::Null)]);
+    question.digest = sha256(&all.to_string());
+    Ok(question)
+}
+
+/// A gate before a group is a gate before everything in it.
+fn gate_effect(plan: &Plan, node: &Node) -> crate::model::Effect {
+    let inside = node.children.iter().map(|id| gate_effect(plan, plan.node(*id)));
+    inside.fold(node.spec.effect, std::cmp::max)
+}
+
+fn undo_line(plan: &Plan, id: NodeId) -> String {
+    let node = plan.node(id);
+    match (&node.spec.title, &node.spec.action) {
+        (Some(title), _) => title.source_text(),
+        (None, Action::Run(run)) => match &run.command {
+            Command::Argv(argv) => argv.iter().map(Template::source_text).collect::<Vec<_>>().join(" "),
+            Command::Script(script) => script.source_text().trim_end().to_owned(),
+        },
+        (None, action) => action.key().to_owned(),
+    }
+}

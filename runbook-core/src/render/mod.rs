@@ -1,0 +1,12 @@
+//! From what is written to what will really run: values into scripts and argument lists, results into
+//! judgements. Pure; the plan and the state decide everything.
+
+mod action;
+mod judge;
+mod scope;
+
+pub use action::{
+    RenderError, Rendered, RenderedCommand, RenderedRun, gate_question, render_action, render_run,
+};
+pub use judge::{describe_check, evaluate_outputs, judge};
+pub use scope::{RunFacts, Scopes};
