@@ -55,7 +55,7 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         Some(reason) => format!("{}: {}", named(id), safe_line(reason)),
         None => named(id),
     };
-    let of_status = |wanted: &[Status]| {
+    let of_status = |wanted: &'static [Status]| {
         plan.iter().filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
     };
     let mut text = String::new();
