@@ -97,11 +97,13 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
         }
         Event::RollbackDecided { decision, by } => {
             let text = match decision {
-                Undoing::Begin => "what was done is undone",
-                Undoing::Decline => "nothing is undone",
-                Undoing::Defer => "nobody was there to decide about the rollback; it can be done later",
+                Undoing::Begin => format!("what was done is undone ({})", safe_line(&by.how)),
+                Undoing::Decline => format!("nothing is undone ({})", safe_line(&by.how)),
+                Undoing::Defer => {
+                    "nobody was there to decide about the rollback; it can be done later".into()
+                }
             };
-            told.push(run(Tone::People, format!("{text} ({})", safe_line(&by.how))));
+            told.push(run(Tone::People, text));
         }
         Event::Interrupted { by } => {
             let text =
