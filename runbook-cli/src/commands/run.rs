@@ -37,7 +37,8 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
     let stage = Stage::new(&command.session, state, store, color)?;
     let file = command.file.to_string_lossy().into_owned();
     super::runtime()?.block_on(async {
+        let book = plan.runbook.clone();
         let run = stage.engine.start(plan, Some(file)).await;
-        stage.see_through(run).await
+        stage.see_through(&book, run).await
     })
 }

@@ -233,6 +233,7 @@ fn escape_property(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
     use runbook_core::diag::Code;
