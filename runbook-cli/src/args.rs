@@ -344,7 +344,8 @@ fn choice(text: &str) -> Result<(String, Way), String> {
 
 fn word<T: ValueEnum>(text: &str, form: &str) -> Result<(String, T), String> {
     let (step, word) = pair(text).map_err(|_| format!("write it as {form}"))?;
-    let word = T::from_str(&word, false).map_err(|_| format!("`{word}` is not an answer; write it as {form}"))?;
+    let word =
+        T::from_str(&word, false).map_err(|_| format!("`{word}` is not an answer; write it as {form}"))?;
     Ok((step, word))
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn request(
         }
     }
     // Names and values that are not text cannot be referred to by an expression.
-    let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let texts = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     plan.env = texts.map(|(name, value)| (name, Value::from(value))).collect();
     plan.from.clone_from(&request.from);
     plan.only.clone_from(&request.only);
@@ -72,7 +73,8 @@ fn from_file(file: &Path) -> Result<Object, Fault> {
     match value {
         Value::Object(values) => Ok(values),
         Value::Null => Ok(Object::new()),
-        _ => Err(Fault::usage(format!("`{shown}` does not hold a map of inputs")).help("write `name: value` lines")),
+        _ => Err(Fault::usage(format!("`{shown}` does not hold a map of inputs"))
+            .help("write `name: value` lines")),
     }
 }
 

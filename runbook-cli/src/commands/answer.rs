@@ -114,8 +114,10 @@ fn phrase(question: &GateQuestion, given: Option<&str>) -> Result<(), Fault> {
         (None, _) => Ok(()),
         (Some(asked), Some(given)) if asked == given => Ok(()),
         (Some(asked), given) => {
-            let wrong = if given.is_some() { "that is not the phrase" } else { "this step asks for a phrase" };
-            Err(Fault::usage(wrong).help(format!("to agree, give `--phrase` with exactly this text: {asked}")))
+            let wrong =
+                if given.is_some() { "that is not the phrase" } else { "this step asks for a phrase" };
+            Err(Fault::usage(wrong)
+                .help(format!("to agree, give `--phrase` with exactly this text: {asked}")))
         }
     }
 }

@@ -69,7 +69,11 @@ async fn resolve(
             .filter(|(id, _)| in_doubt(&state.node(*id).phase))
             .map(|(_, node)| node.key.as_str())
             .collect();
-        return Err(elsewhere(format!("`--resolve`: the step `{step}` is not in doubt"), "in doubt", &doubtful));
+        return Err(elsewhere(
+            format!("`--resolve`: the step `{step}` is not in doubt"),
+            "in doubt",
+            &doubtful,
+        ));
     }
     let resolution = match truth {
         Truth::Done => Resolution::Done,
@@ -80,7 +84,13 @@ async fn resolve(
     leave(store, run, token, Reply::Doubt { resolution }, "--resolve").await
 }
 
-async fn choose(store: &SqliteStore, run: &RunId, machine: &Machine, step: &str, way: Way) -> Result<(), Fault> {
+async fn choose(
+    store: &SqliteStore,
+    run: &RunId,
+    machine: &Machine,
+    step: &str,
+    way: Way,
+) -> Result<(), Fault> {
     let node = find(machine.plan(), "--choose", step)?;
     let (plan, state) = (machine.plan(), machine.state());
     if state.node(node).phase != Phase::Choosing {
@@ -128,6 +138,7 @@ pub(super) async fn leave(
         return Ok(());
     }
     let earlier = store.answers(run).await?.into_iter().find(|earlier| earlier.token == answer.token);
-    let by = earlier.map_or_else(String::new, |earlier| format!(" by {} ({})", earlier.by.who, earlier.by.how));
+    let by =
+        earlier.map_or_else(String::new, |earlier| format!(" by {} ({})", earlier.by.who, earlier.by.how));
     Err(Fault::usage(format!("this question has been answered already{by}")))
 }

@@ -61,7 +61,8 @@ impl Stage {
 
     /// Stays with `run` until the engine leaves it, and says how it ended.
     pub(crate) async fn see_through(self, run: Result<Run, EngineError>) -> Result<Exit, Fault> {
-        let mut signals = Signals::listen().map_err(|error| fault::io("cannot listen for signals", &error))?;
+        let mut signals =
+            Signals::listen().map_err(|error| fault::io("cannot listen for signals", &error))?;
         let run = run?;
         let id = run.id().clone();
         if let Some(json) = &self.json {

@@ -96,7 +96,9 @@ pub(crate) fn next(run: &RunId, machine: &Machine, answered: &[String], state: &
     for one in waiting(machine).iter().filter(|one| !answered.contains(&one.token)) {
         let key = machine.plan().node(one.node).key.as_str();
         commands.push(state.command(&match &one.kind {
-            WaitKind::Gate { phrase: Some(phrase) } => format!("approve {run} {key} --phrase {}", shell_word(phrase)),
+            WaitKind::Gate { phrase: Some(phrase) } => {
+                format!("approve {run} {key} --phrase {}", shell_word(phrase))
+            }
             WaitKind::Gate { phrase: None } | WaitKind::Manual => {
                 format!("approve {run} {key}{}", fields_of(machine, one.node))
             }

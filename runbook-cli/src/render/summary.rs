@@ -30,7 +30,10 @@ pub(crate) fn headline(machine: &Machine, paint: Paint) -> String {
     let took = took.map_or_else(String::new, |took| format!(" after {}", elapsed(took)));
     let says = match state.finished {
         Some(Outcome::Succeeded) => return format!("{}{took}", paint.good("succeeded")),
-        Some(Outcome::Blocked) => "blocked: nothing was changed by the step or run that is blocked",
+        Some(Outcome::Blocked) if state.book.iter().any(CheckOutcome::refuses) => {
+            "blocked: nothing has happened"
+        }
+        Some(Outcome::Blocked) => "blocked",
         Some(Outcome::RolledBack) => "failed; what had been done was undone",
         Some(Outcome::Stuck) if rollback_is_pending(machine) => "failed; the rollback is pending",
         Some(Outcome::Stuck) => "stuck: work is half done",
@@ -55,7 +58,7 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         Some(reason) => format!("{}: {}", named(id), safe_line(reason)),
         None => named(id),
     };
-    let of_status = |wanted: &[Status]| {
+    let of_status = |wanted: &'static [Status]| {
         plan.iter().filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
     };
     let mut text = String::new();
