@@ -11,6 +11,7 @@ mod outcome;
 mod session;
 mod world;
 
+pub use crate::render::dry_run;
 pub use answers::{complete_fields, doubt_token, failure_token, gate_token, manual_token, rollback_token};
 pub use engine::{Engine, EngineBuilder};
 pub use outcome::{EngineError, Run, RunEnd};
