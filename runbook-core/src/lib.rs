@@ -20,5 +20,7 @@ pub mod shell;
 pub mod source;
 #[cfg(feature = "engine")]
 pub mod store;
+#[cfg(feature = "engine")]
+pub mod testing;
 pub mod value;
 pub mod yaml;

@@ -155,6 +155,56 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// Its name, as in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::Attached { .. } => "attached",
+            Event::BookChecked { .. } => "book_checked",
+            Event::Condition { .. } => "condition",
+            Event::Unusable { .. } => "unusable",
+            Event::Checked { .. } => "checked",
+            Event::GateOpened { .. } => "gate_opened",
+            Event::GateDecided { .. } => "gate_decided",
+            Event::GateExpired { .. } => "gate_expired",
+            Event::Started { .. } => "started",
+            Event::Ended { .. } => "ended",
+            Event::Resolved { .. } => "resolved",
+            Event::Chosen { .. } => "chosen",
+            Event::TimedOut { .. } => "timed_out",
+            Event::RollbackDecided { .. } => "rollback_decided",
+            Event::Interrupted { .. } => "interrupted",
+            Event::Suspended { .. } => "suspended",
+            Event::Abandoned { .. } => "abandoned",
+            Event::Finished { .. } => "finished",
+        }
+    }
+
+    /// The step it is about, when it is about one.
+    pub fn node(&self) -> Option<NodeId> {
+        match self {
+            Event::Condition { node, .. }
+            | Event::Unusable { node, .. }
+            | Event::Checked { node, .. }
+            | Event::GateOpened { node, .. }
+            | Event::GateDecided { node, .. }
+            | Event::GateExpired { node }
+            | Event::Started { node, .. }
+            | Event::Ended { node, .. }
+            | Event::Resolved { node, .. }
+            | Event::Chosen { node, .. }
+            | Event::TimedOut { node } => Some(*node),
+            Event::Attached { .. }
+            | Event::BookChecked { .. }
+            | Event::RollbackDecided { .. }
+            | Event::Interrupted { .. }
+            | Event::Suspended { .. }
+            | Event::Abandoned { .. }
+            | Event::Finished { .. } => None,
+        }
+    }
+}
+
 /// Which of a step's checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,10 @@
 //! The static half of executors: what `validate` and `plan` need to know of an action or a target,
 //! without network and without async.
 
+mod params;
+
+pub use params::{Param, Shape, check_params, choose_one};
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

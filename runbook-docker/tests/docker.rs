@@ -1,0 +1,144 @@
+//! The docker kinds, as a program that embeds them sees them.
+
+use runbook_core::diag::{Code, Diagnostics};
+use runbook_core::drive::Engine;
+use runbook_core::kind::{ActionKind, Kinds, TargetKind};
+use runbook_core::model::Effect;
+use runbook_core::source::SourceId;
+use runbook_core::yaml::Node;
+use runbook_core::{read, yaml};
+use runbook_docker::{ComposeKind, ContainerKind, DockerKind, ServiceKind};
+use serde_json::json;
+
+fn codes(check: impl Fn(&Node, &mut Diagnostics), params: &str) -> Vec<Code> {
+    let mut found = Diagnostics::default();
+    let node = yaml::parse(SourceId(0), params, &mut found).unwrap();
+    check(&node, &mut found);
+    found.into_sorted().iter().map(|problem| problem.code).collect()
+}
+
+fn docker(params: &str) -> Vec<Code> {
+    codes(|node, found| DockerKind.check(node, found), params)
+}
+
+fn compose(params: &str) -> Vec<Code> {
+    codes(|node, found| ComposeKind.check(node, found), params)
+}
+
+#[test]
+fn operations_are_accepted() {
+    let operations = [
+        "{restart: [api, worker], timeout: 10s}",
+        "{logs: '${{ inputs.container }}', tail: 100, since: 1h}",
+        "{ps: , all: true, filters: {name: api}}",
+        "{exec: api, command: [redis-cli, ping]}",
+        "{run: 'alpine:3', command: echo hello, remove: true, volumes: ['data:/data']}",
+        "{volume_rm: data}",
+        "{network_connect: front, container: api}",
+        "{prune: [containers, images]}",
+    ];
+    for operation in operations {
+        assert_eq!(docker(operation), [], "{operation}");
+    }
+    let operations = [
+        "{up: , build: true, file: docker-compose.yml, project: organizer}",
+        "{restart: [api], file: [a.yml, b.yml]}",
+        "{exec: db, command: [pg_dump, app], user: postgres}",
+        "{down: , volumes: true}",
+        "{build: api, no_cache: true}",
+    ];
+    for operation in operations {
+        assert_eq!(compose(operation), [], "{operation}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_is_reported() {
+    let cases: [(&str, &[Code]); 8] = [
+        ("restart", &[Code::WRONG_TYPE]),
+        ("{}", &[Code::MISSING_KEY]),
+        ("{start: api, stop: api}", &[Code::SEVERAL_ACTIONS]),
+        ("{restrat: api}", &[Code::MISSING_KEY, Code::UNKNOWN_KEY]),
+        ("{restart: api, tail: 5}", &[Code::KEY_NOT_HERE]),
+        ("{restart: []}", &[Code::EMPTY_LIST]),
+        ("{exec: api}", &[Code::MISSING_KEY]),
+        ("{stop: api, timeout: 10}", &[Code::BAD_DURATION]),
+    ];
+    for (operation, expected) in cases {
+        assert_eq!(docker(operation), expected, "{operation}");
+    }
+}
+
+#[test]
+fn an_option_may_share_its_name_with_an_operation() {
+    assert_eq!(compose("{up: , build: true}"), []);
+    assert_eq!(compose("{up: , stop: api}"), [Code::SEVERAL_ACTIONS]);
+}
+
+#[test]
+fn the_operation_decides_the_effect() {
+    let effects = [
+        (Effect::Read, &["ps", "logs", "inspect", "stats", "volume_ls", "network_inspect"][..]),
+        (Effect::Change, &["start", "stop", "restart", "kill", "pull", "run", "exec", "network_create"]),
+        (Effect::Destroy, &["rm", "prune", "volume_rm", "network_rm"]),
+    ];
+    for (effect, operations) in effects {
+        for operation in operations {
+            let params = json!({ *operation: "x" });
+            assert_eq!(DockerKind.effect(&params), effect, "{operation}");
+        }
+    }
+    let effects = [
+        (Effect::Read, &["ps", "logs", "config"][..]),
+        (Effect::Change, &["up", "restart", "stop", "build", "pull", "exec"]),
+        (Effect::Destroy, &["down"]),
+    ];
+    for (effect, operations) in effects {
+        for operation in operations {
+            assert_eq!(ComposeKind.effect(&json!({ *operation: null })), effect, "{operation}");
+        }
+    }
+    assert_eq!(DockerKind.effect(&json!({})), Effect::Change, "what is not known is never taken for a read");
+    assert_eq!(ComposeKind.effect(&json!({"up": null, "build": true})), Effect::Change);
+}
+
+#[test]
+fn people_see_what_is_done_to_what() {
+    let params = json!({"restart": ["api", "worker"], "timeout": "10s"});
+    assert_eq!(DockerKind.show(&params), "docker restart --timeout=10s api worker");
+    assert_eq!(DockerKind.show(&json!({"volume_rm": "data"})), "docker volume rm data");
+    assert_eq!(ComposeKind.show(&json!({"down": null, "volumes": true})), "docker compose down --volumes");
+    let params = json!({"up": null, "file": "prod.yml", "services": ["api"]});
+    assert_eq!(ComposeKind.show(&params), "docker compose --file=prod.yml up api");
+}
+
+#[test]
+fn targets_name_a_container_or_a_service() {
+    let container = |params: &str| codes(|node, found| ContainerKind.check(node, found), params);
+    assert_eq!(container("{name: organizer-worker, on: app}"), []);
+    assert_eq!(container("{on: app}"), [Code::MISSING_KEY]);
+    let service = |params: &str| codes(|node, found| ServiceKind.check(node, found), params);
+    assert_eq!(service("{compose: {file: docker-compose.yml, project: organizer}, name: api, on: app}"), []);
+    assert_eq!(service("{compose: prod.yml, name: api}"), [Code::WRONG_TYPE]);
+}
+
+#[test]
+fn a_runbook_that_needs_them_is_refused_and_not_called_unknown() {
+    let mut kinds = Kinds::default();
+    runbook_docker::register(&mut kinds);
+    for action in ["docker: {restart: api}", "compose: {up: }"] {
+        let text = format!("apiVersion: runbook/v1\nkind: Runbook\nname: a\nsteps:\n  - {action}\n");
+        let found: Vec<Code> =
+            read::parse("a.yaml", &text, &kinds).diagnostics.iter().map(|d| d.code).collect();
+        assert_eq!(found, [Code::NOT_SUPPORTED_YET], "{action}");
+    }
+    assert!(kinds.target("container").is_some_and(|kind| !kind.available()));
+    assert!(kinds.target("service").is_some_and(|kind| !kind.available()));
+}
+
+#[test]
+fn an_engine_takes_them() {
+    let engine = runbook_docker::plug_in(Engine::builder()).build().unwrap();
+    let kinds = engine.kinds();
+    assert_eq!(kinds.action_keys().collect::<Vec<_>>(), ["compose", "docker"]);
+}
