@@ -197,6 +197,9 @@ pub(crate) struct Resume {
     /// What became of a step in doubt
     #[arg(long, value_name = "STEP=done|failed|retry", value_parser = resolve)]
     pub(crate) resolve: Vec<(String, Truth)>,
+    /// What to do about a failed step whose runbook leaves the choice to people
+    #[arg(long, value_name = "STEP=retry|skip|rollback|stop", value_parser = choice)]
+    pub(crate) choose: Vec<(String, Way)>,
     #[command(flatten)]
     pub(crate) session: Session,
 }
@@ -210,6 +213,19 @@ pub(crate) enum Truth {
     Failed,
     /// It did not happen, or may be repeated
     Retry,
+}
+
+/// What to do about a failed step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// Try again
+    Retry,
+    /// Go on without it
+    Skip,
+    /// Stop and undo
+    Rollback,
+    /// Stop
+    Stop,
 }
 
 #[derive(Args, Debug)]
@@ -319,10 +335,18 @@ fn answer(text: &str) -> Result<Answer, String> {
 }
 
 fn resolve(text: &str) -> Result<(String, Truth), String> {
-    let (step, truth) = pair(text).map_err(|_| "write it as `step=done`, `step=failed` or `step=retry`")?;
-    let truth = Truth::from_str(&truth, false)
-        .map_err(|_| format!("`{truth}` is none of `done`, `failed` and `retry`"))?;
-    Ok((step, truth))
+    word(text, "`step=done`, `step=failed` or `step=retry`")
+}
+
+fn choice(text: &str) -> Result<(String, Way), String> {
+    word(text, "`step=retry`, `step=skip`, `step=rollback` or `step=stop`")
+}
+
+fn word<T: ValueEnum>(text: &str, form: &str) -> Result<(String, T), String> {
+    let (step, word) = pair(text).map_err(|_| format!("write it as {form}"))?;
+    let word =
+        T::from_str(&word, false).map_err(|_| format!("`{word}` is not an answer; write it as {form}"))?;
+    Ok((step, word))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use runbook_core::diag::{Code, Diagnostic, Severity};
 use runbook_core::kind::Kinds;
 use runbook_core::model::Runbook;
 use runbook_core::read::{self, Loaded};
-use runbook_core::source::{Source, SourceId, Sources, Span};
+use runbook_core::source::{Source, Sources, Span};
 
 use crate::fault::{Fault, reason};
 
@@ -35,7 +35,13 @@ impl Checked {
         (errors, self.diagnostics.len() - errors)
     }
 
-    fn refused(file: String, text: String, span: std::ops::Range<usize>, code: Code, message: String) -> Self {
+    fn refused(
+        file: String,
+        text: String,
+        span: std::ops::Range<usize>,
+        code: Code,
+        message: String,
+    ) -> Self {
         let mut sources = Sources::default();
         let id = sources.add(Source::new(file.clone(), text));
         let diagnostics = vec![Diagnostic::error(code, Span::new(id, span), message)];
@@ -63,7 +69,8 @@ pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
             let message = format!("the byte 0x{bad:02x} is not UTF-8 text");
             let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
             let mut refused = Checked::refused(file, shown, at..end, Code::NOT_UTF8, message);
-            refused.diagnostics = refused.diagnostics.into_iter().map(|d| d.help("save the file as UTF-8")).collect();
+            refused.diagnostics =
+                refused.diagnostics.into_iter().map(|d| d.help("save the file as UTF-8")).collect();
             return refused;
         }
     };
@@ -126,9 +133,4 @@ pub(crate) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
         files.append(&mut found);
     }
     Ok(files)
-}
-
-/// The place that a diagnostic about the whole of `sources` points to.
-pub(crate) fn beginning() -> Span {
-    Span::new(SourceId(0), 0..0)
 }

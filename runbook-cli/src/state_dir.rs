@@ -23,7 +23,8 @@ impl StateDir {
             return Ok(StateDir { path, named: true });
         }
         let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+        let base =
+            absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
         match base {
             Some(base) => Ok(StateDir { path: base.join("runbook"), named: false }),
             None => Err(Fault::usage("no place to keep runs: neither `XDG_STATE_HOME` nor `HOME` is set")

@@ -36,12 +36,17 @@ pub(crate) fn is_deceptive(c: char) -> bool {
         '\n' | '\t' => false,
         c if c.is_control() => true,
         // Soft hyphen, Hangul and Khmer fillers, Mongolian vowel separator: nothing is seen.
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}' | '\u{3164}'
-        | '\u{ffa0}' => true,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+        | '\u{3164}' | '\u{ffa0}' => true,
         // Bidirectional controls.
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
         // Line and paragraph separators, zero-width characters, deprecated controls, interlinear marks.
-        '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+        '\u{2028}'
+        | '\u{2029}'
+        | '\u{200b}'
+        | '\u{2060}'..='\u{2065}'
+        | '\u{206a}'..='\u{206f}'
+        | '\u{feff}'
         | '\u{fff9}'..='\u{fffb}' => true,
         // Tag characters.
         '\u{e0000}'..='\u{e007f}' => true,
@@ -114,7 +119,8 @@ mod tests {
 
     #[test]
     fn harmless_texts_stay_as_they_are() {
-        for text in ["", "abc", "Перезапуск сервиса", "a\nb", "👩‍👩‍👧", "می‌خواهم", "日本"] {
+        for text in ["", "abc", "Перезапуск сервиса", "a\nb", "👩‍👩‍👧", "می‌خواهم", "日本"]
+        {
             assert!(matches!(safe(text), Cow::Borrowed(shown) if shown == text), "{text:?}");
         }
     }

@@ -75,7 +75,8 @@ impl Dialogue for Talk {
 
     async fn line(&self) -> Option<String> {
         let (send, receive) = oneshot::channel();
-        let mut cancel = Cancel { flag: Arc::new(AtomicBool::new(false)), withdrawn: Some(self.withdrawn.clone()) };
+        let mut cancel =
+            Cancel { flag: Arc::new(AtomicBool::new(false)), withdrawn: Some(self.withdrawn.clone()) };
         let cancelled = cancel.flag.clone();
         // A thread of its own: a read that waits must hold up neither the run nor its end.
         let reader = std::thread::Builder::new().name("runbook-input".into()).spawn(move || {

@@ -33,11 +33,17 @@ impl Flags {
         for answer in &self.answers {
             let id = find(plan, "--answer", &answer.step)?;
             let runbook_core::model::Action::Manual(manual) = &plan.node(id).spec.action else {
-                return Err(Fault::usage(format!("`--answer`: the step `{}` is not a manual one", answer.step)));
+                return Err(Fault::usage(format!(
+                    "`--answer`: the step `{}` is not a manual one",
+                    answer.step
+                )));
             };
             let Some(field) = manual.fields.iter().find(|field| field.name.value == answer.field) else {
                 return Err(suggest(
-                    Fault::usage(format!("`--answer`: the step `{}` has no field `{}`", answer.step, answer.field)),
+                    Fault::usage(format!(
+                        "`--answer`: the step `{}` has no field `{}`",
+                        answer.step, answer.field
+                    )),
                     &answer.field,
                     manual.fields.iter().map(|field| field.name.value.as_str()),
                 ));
@@ -101,7 +107,9 @@ pub(crate) fn fields<'a>(
         let name = &field.name.value;
         let text = given.iter().rev().find(|(given, _)| given == name).map(|(_, text)| *text);
         let value = match text {
-            Some(text) => Some(field.parse(text).map_err(|why| Fault::usage(format!("field `{name}`: {why}")))?),
+            Some(text) => {
+                Some(field.parse(text).map_err(|why| Fault::usage(format!("field `{name}`: {why}")))?)
+            }
             None => field.default.clone(),
         };
         match value {

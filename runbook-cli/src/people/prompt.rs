@@ -110,11 +110,19 @@ async fn gate(talk: &dyn Dialogue, question: &GateQuestion) -> Option<Decision> 
     }
 }
 
-async fn manual(talk: &dyn Dialogue, instructions: &str, checklist: &[String], form: &Manual) -> Option<Reply> {
+async fn manual(
+    talk: &dyn Dialogue,
+    instructions: &str,
+    checklist: &[String],
+    form: &Manual,
+) -> Option<Reply> {
     talk.say(&format!("  {}\n", safe(instructions.trim_end()).replace('\n', "\n  ")));
     let mut done = true;
     for item in checklist {
-        let options = [(&["", "done", "yes", "y", "да", "д"][..], true), (&["failed", "f", "no", "n", "нет", "н"][..], false)];
+        let options = [
+            (&["", "done", "yes", "y", "да", "д"][..], true),
+            (&["failed", "f", "no", "n", "нет", "н"][..], false),
+        ];
         done = choose(talk, &format!("[ ] {} (Enter: done, f: failed) ", safe_line(item)), &options).await?;
         if !done {
             break;
@@ -197,7 +205,11 @@ async fn failure(talk: &dyn Dialogue) -> Option<Choice> {
 }
 
 async fn rollback(talk: &dyn Dialogue, plan: &Plan, steps: &[NodeId]) -> Option<Undoing> {
-    talk.say(&format!("\n{} {}\n", talk.paint().lively("?"), talk.paint().strong("the run failed; undo what it has done?")));
+    talk.say(&format!(
+        "\n{} {}\n",
+        talk.paint().lively("?"),
+        talk.paint().strong("the run failed; undo what it has done?")
+    ));
     for id in steps {
         talk.say(&format!("  {}\n", safe_line(&key_and_title(plan, *id))));
     }

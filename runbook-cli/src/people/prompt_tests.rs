@@ -157,22 +157,33 @@ fn a_manual_step_is_ticked_filled_in_and_confirmed() {
 #[test]
 fn a_point_that_failed_fails_the_step_with_a_note() {
     let talk = Script::new(&["f", "нет доступа"]);
-    let reply = wait(manual(&talk, "x", &["Открыть консоль".to_owned(), "next".to_owned()], &form(serde_json::json!([]))));
+    let reply = wait(manual(
+        &talk,
+        "x",
+        &["Открыть консоль".to_owned(), "next".to_owned()],
+        &form(serde_json::json!([])),
+    ));
     let Some(Reply::Manual { done: false, note, .. }) = reply else { panic!("{reply:?}") };
     assert_eq!(note.as_deref(), Some("нет доступа"));
 }
 
 #[test]
 fn leaving_in_the_middle_of_a_manual_step_is_no_answer() {
-    assert_eq!(wait(manual(&Script::new(&[""]), "x", &["a".into(), "b".into()], &form(serde_json::json!([])))), None);
+    assert_eq!(
+        wait(manual(&Script::new(&[""]), "x", &["a".into(), "b".into()], &form(serde_json::json!([])))),
+        None
+    );
     assert_eq!(wait(manual(&Script::new(&[]), "x", &[], &form(serde_json::json!([])))), None);
 }
 
 #[test]
 fn a_failure_can_be_retried_skipped_undone_or_left() {
-    for (line, choice) in
-        [("retry", Choice::Retry), ("skip", Choice::Skip), ("rollback", Choice::Rollback), ("stop", Choice::Stop)]
-    {
+    for (line, choice) in [
+        ("retry", Choice::Retry),
+        ("skip", Choice::Skip),
+        ("rollback", Choice::Rollback),
+        ("stop", Choice::Stop),
+    ] {
         let talk = Script { said: Mutex::default(), lines: Mutex::new(vec![line, "s"]) };
         assert_eq!(wait(failure(&talk)), Some(choice));
     }

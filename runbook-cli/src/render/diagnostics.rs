@@ -89,7 +89,8 @@ impl<'a> Window<'a> {
             .iter()
             .map(|(label, kind)| {
                 let range = label.span.range();
-                let range = shown.place(range.start - self.lines.start)..shown.place(range.end - self.lines.start);
+                let range =
+                    shown.place(range.start - self.lines.start)..shown.place(range.end - self.lines.start);
                 let text = (!label.text.is_empty()).then(|| safe(&label.text));
                 kind.span(range).label(text)
             })
@@ -260,15 +261,20 @@ mod tests {
         let filler = "# filler filler filler filler filler filler\n".repeat(1000);
         let text = format!("name: a\n{filler}name: b\n");
         let last = text.rfind("name").unwrap();
-        let found = Diagnostic::error(Code::DUPLICATE_KEY, Span::new(SourceId(0), last..last + 4), "duplicate key `name`")
-            .also(Span::new(SourceId(0), 0..4), "first written here");
+        let found = Diagnostic::error(
+            Code::DUPLICATE_KEY,
+            Span::new(SourceId(0), last..last + 4),
+            "duplicate key `name`",
+        )
+        .also(Span::new(SourceId(0), 0..4), "first written here");
         insta::assert_snapshot!(shown(&text, found), @r"");
     }
 
     #[test]
     fn what_cannot_be_seen_is_made_visible_and_columns_stay() {
         let text = "run: \"a\u{202e}b\x1b[2Jc\u{9b}d\u{200b}\" bad\r\n";
-        let found = Diagnostic::error(Code::BIDI_CHARACTER, span_of(text, "bad"), "here \x1b[31m and \u{202e}");
+        let found =
+            Diagnostic::error(Code::BIDI_CHARACTER, span_of(text, "bad"), "here \x1b[31m and \u{202e}");
         let shown = shown(text, found);
         assert!(!shown.contains(|c: char| c != '\n' && (c.is_control() || is_deceptive(c))), "{shown:?}");
         insta::assert_snapshot!(shown, @r"");
@@ -297,7 +303,8 @@ mod tests {
         let text = "a: 100%\n";
         let mut sources = Sources::default();
         sources.add(Source::new("a,b:c.yaml", text));
-        let found = Diagnostic::warning(Code::BAD_VALUE, span_of(text, "100%"), "`100%` is odd").help("write\r\n`100`");
+        let found = Diagnostic::warning(Code::BAD_VALUE, span_of(text, "100%"), "`100%` is odd")
+            .help("write\r\n`100`");
         assert_eq!(
             github(&[found], &sources, false),
             "::warning file=a%2Cb%3Ac.yaml,line=1,col=4,endLine=1,endColumn=8,title=RB0108::`100%25` is odd%0Ahelp: write%0D%0A`100`\n"

@@ -218,7 +218,8 @@ fn stays(said: &Said, key_columns: usize, columns: usize, paint: Paint) -> Strin
         Some(key) => format!("{}  ", head(key, said.title.as_deref().unwrap_or_default(), key_columns)),
         None => String::new(),
     };
-    let text = if said.tone == Tone::Good && said.key.is_some() { String::new() } else { painted(said, paint) };
+    let text =
+        if said.tone == Tone::Good && said.key.is_some() { String::new() } else { painted(said, paint) };
     let took = said.took.as_ref().map_or_else(String::new, |took| {
         paint.dim(&if text.is_empty() { took.clone() } else { format!("  {took}") })
     });
@@ -279,7 +280,10 @@ mod tests {
     #[test]
     fn no_line_that_changes_is_wider_than_the_screen() {
         let since = Timestamp::UNIX_EPOCH;
-        let mut board = Board { key_columns: 10, next: Some("проверка, очистка, …".into()), ..Board::default() };
+        let mut board =
+            Board {
+                key_columns: 10, next: Some("проверка, очистка, …".into()), ..Board::default()
+            };
         for n in 0..12 {
             board.running.insert(
                 NodeId(n),

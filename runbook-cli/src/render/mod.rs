@@ -6,6 +6,7 @@ pub(crate) mod live;
 pub(crate) mod plain;
 pub(crate) mod report;
 pub(crate) mod screen;
+pub(crate) mod standing;
 pub(crate) mod story;
 pub(crate) mod style;
 pub(crate) mod summary;

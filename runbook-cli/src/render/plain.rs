@@ -7,7 +7,7 @@ use runbook_core::port::{Notice, Reporter};
 use runbook_core::run::{Entry, State};
 
 use super::screen::Screen;
-use super::story::{Said, tell};
+use super::story::{Said, Tone, tell};
 use super::style::Paint;
 use crate::text::safe_line;
 
@@ -41,9 +41,13 @@ impl Reporter for Plain {
 
 fn lines(said: &Said, at: Timestamp, paint: Paint) -> String {
     let key = said.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
-    let took = said.took.as_ref().map_or_else(String::new, |took| format!(" {took}"));
+    let took = match (&said.took, said.tone) {
+        (None, _) => String::new(),
+        (Some(took), Tone::Good) => format!(" {took}"),
+        (Some(took), _) => format!(" ({took})"),
+    };
     let title = match (&said.title, said.tone) {
-        (Some(title), super::story::Tone::Began) => format!(" ({title})"),
+        (Some(title), Tone::Began) => format!(" ({title})"),
         _ => String::new(),
     };
     let text = super::live::painted(said, paint);

@@ -32,6 +32,8 @@ struct Inner {
     /// How often somebody has asked for silence, and what was to be written meanwhile.
     held: usize,
     waiting: String,
+    /// No lines that change any more.
+    closed: bool,
 }
 
 impl Screen {
@@ -41,7 +43,7 @@ impl Screen {
     }
 
     fn new(out: Box<dyn Write + Send>, fixed_size: Option<(usize, usize)>) -> Self {
-        let inner = Inner { out, drawn: 0, held: 0, waiting: String::new() };
+        let inner = Inner { out, drawn: 0, held: 0, waiting: String::new(), closed: false };
         Screen { inner: Arc::new(Mutex::new(inner)), fixed_size }
     }
 
@@ -76,7 +78,7 @@ impl Screen {
     /// Replaces the lines that change. They must not be wider than the screen.
     pub(crate) fn draw(&self, lines: &[String]) {
         let mut inner = self.lock();
-        if inner.held > 0 || (lines.is_empty() && inner.drawn == 0) {
+        if inner.closed || inner.held > 0 || (lines.is_empty() && inner.drawn == 0) {
             return;
         }
         let mut text = inner.clear();
@@ -86,6 +88,14 @@ impl Screen {
         }
         inner.drawn = lines.len();
         inner.put(&text);
+    }
+
+    /// Takes away the lines that change, for good.
+    pub(crate) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        let clear = inner.clear();
+        inner.put(&clear);
     }
 
     /// Takes away the lines that change and keeps everybody else silent until the result is dropped.

@@ -70,11 +70,14 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
                 Phase::Ready { not_before } if !result.ok => {
                     let pause = not_before.map(|at| at.as_millisecond() - entry.at.as_millisecond());
                     let pause = pause.filter(|left| *left > 0);
-                    let next = pause.map_or_else(|| "again now".to_owned(), |left| format!("again in {}", elapsed(left)));
+                    let next = pause
+                        .map_or_else(|| "again now".to_owned(), |left| format!("again in {}", elapsed(left)));
                     let text = format!("attempt {attempt}: {}; {next}", safe_line(reason));
                     told.push(step(plan, *node, Tone::Warn, text));
                 }
-                Phase::Doubt(_) => told.push(step(plan, *node, Tone::Warn, format!("in doubt: {}", safe_line(reason)))),
+                Phase::Doubt(_) => {
+                    told.push(step(plan, *node, Tone::Warn, format!("in doubt: {}", safe_line(reason))))
+                }
                 _ => {}
             }
         }
@@ -94,14 +97,17 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
         }
         Event::RollbackDecided { decision, by } => {
             let text = match decision {
-                Undoing::Begin => "what was done is undone",
-                Undoing::Decline => "nothing is undone",
-                Undoing::Defer => "nobody was there to decide about the rollback; it can be done later",
+                Undoing::Begin => format!("what was done is undone ({})", safe_line(&by.how)),
+                Undoing::Decline => format!("nothing is undone ({})", safe_line(&by.how)),
+                Undoing::Defer => {
+                    "nobody was there to decide about the rollback; it can be done later".into()
+                }
             };
-            told.push(run(Tone::People, format!("{text} ({})", safe_line(&by.how))));
+            told.push(run(Tone::People, text));
         }
         Event::Interrupted { by } => {
-            let text = format!("interrupted by {}: nothing new starts, what runs is stopped", safe_line(&by.who));
+            let text =
+                format!("interrupted by {}: nothing new starts, what runs is stopped", safe_line(&by.who));
             told.push(run(Tone::Warn, text));
         }
         Event::Abandoned { reason, by } => {
@@ -153,17 +159,28 @@ fn rest(plan: &Plan, id: NodeId, node: &NodeState, end: End) -> Said {
     let (tone, text) = match end {
         End::Succeeded => (Tone::Good, "ok".to_owned()),
         End::Warned => (Tone::Warn, format!("ok, but {}", failed_checks(&node.checks).join("; "))),
-        End::Failed => (Tone::Bad, format!("failed: {}", reason().unwrap_or_else(|| "no reason given".to_owned()))),
-        End::Blocked => (Tone::Bad, format!("blocked: {}", reason().unwrap_or_else(|| "a precondition is not met".to_owned()))),
+        End::Failed => {
+            (Tone::Bad, format!("failed: {}", reason().unwrap_or_else(|| "no reason given".to_owned())))
+        }
+        End::Blocked => (
+            Tone::Bad,
+            format!("blocked: {}", reason().unwrap_or_else(|| "a precondition is not met".to_owned())),
+        ),
         End::Denied => (Tone::Bad, reason().unwrap_or_else(|| "denied".to_owned())),
         End::AlreadyDone => (Tone::Quiet, "skipped: already done".to_owned()),
         End::Skipped => (Tone::Quiet, "skipped: its condition is false".to_owned()),
         End::NotSelected => (Tone::Quiet, "skipped: not selected".to_owned()),
-        End::Cancelled => (Tone::Warn, reason().map_or_else(|| "stopped".to_owned(), |why| format!("stopped: {why}"))),
+        End::Cancelled => {
+            (Tone::Warn, reason().map_or_else(|| "stopped".to_owned(), |why| format!("stopped: {why}")))
+        }
         _ => (Tone::Warn, "ended".to_owned()),
     };
     let took = node.started.zip(node.ended).map(|(from, to)| to.as_millisecond() - from.as_millisecond());
-    let detail = if end == End::Failed && !plan.node(id).spec.action.is_group() { last_words(node) } else { Vec::new() };
+    let detail = if end == End::Failed && !plan.node(id).spec.action.is_group() {
+        last_words(node)
+    } else {
+        Vec::new()
+    };
     Said { took: took.map(elapsed), detail, ..step(plan, id, tone, text) }
 }
 
@@ -230,5 +247,12 @@ fn step(plan: &Plan, id: NodeId, tone: Tone, text: impl Into<String>) -> Said {
         Role::Body => None,
         _ => purpose(plan, id),
     });
-    Said { tone, key: Some(plan.node(id).key.clone()), title, text: text.into(), took: None, detail: Vec::new() }
+    Said {
+        tone,
+        key: Some(plan.node(id).key.clone()),
+        title,
+        text: text.into(),
+        took: None,
+        detail: Vec::new(),
+    }
 }

@@ -14,6 +14,7 @@ mod uses;
 pub use env::{ALLOWED_ENV, ALLOWED_ENV_PREFIXES, is_allowed_env};
 pub use graph::{Graph, Placed, Role};
 pub use rules::overdue;
+pub(crate) use scripts::dialect as script_dialect;
 pub(crate) use suggest::Suggest;
 pub(crate) use uses::{of_checks, of_step};
 

@@ -2,7 +2,7 @@
 //!
 //! Every step is two moments, its start and its end; a group starts before its steps and ends after them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use petgraph::Direction;
 use petgraph::algo::kosaraju_scc;
@@ -223,7 +223,7 @@ fn cycle(graph: &Graph<'_>, moments: &DiGraph<(), ()>, component: &[NodeIndex]) 
     let Some(first) = component.iter().min().copied() else {
         return Diagnostic::error(Code::CYCLE, Default::default(), "steps wait for each other");
     };
-    let inside: HashMap<NodeIndex, ()> = component.iter().map(|moment| (*moment, ())).collect();
+    let inside: HashSet<NodeIndex> = component.iter().copied().collect();
     let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
     let mut left = VecDeque::from([first]);
     let mut last = first;
@@ -233,7 +233,7 @@ fn cycle(graph: &Graph<'_>, moments: &DiGraph<(), ()>, component: &[NodeIndex]) 
                 last = moment;
                 break 'search;
             }
-            if inside.contains_key(&earlier) && !came_from.contains_key(&earlier) {
+            if inside.contains(&earlier) && !came_from.contains_key(&earlier) {
                 came_from.insert(earlier, moment);
                 left.push_back(earlier);
             }
@@ -257,24 +257,20 @@ fn describe(graph: &Graph<'_>, path: &[NodeIndex]) -> Diagnostic {
         if keys.last() != Some(&waits.key.as_str()) {
             keys.push(&waits.key);
         }
-        let reason = match (is_end(later), is_end(earlier)) {
-            (false, true) => {
-                let written = waits.step.needs.iter().flatten().find(|name| name.value == awaited.key);
-                match written {
-                    Some(name) => (name.span, format!("`{}` waits for `{}`", waits.key, awaited.key)),
-                    None => {
-                        (waits.span(), format!("`{}` comes after `{}` in its list", waits.key, awaited.key))
-                    }
-                }
+        let (one, other) = (&waits.key, &awaited.key);
+        let written = waits.step.needs.iter().flatten().find(|name| name.value == *other);
+        let reason = match (is_end(later), is_end(earlier), written) {
+            (false, true, Some(name)) => (name.span, format!("`{one}` waits for `{other}`"), true),
+            (false, true, None) => {
+                (waits.span(), format!("`{one}` comes after `{other}` in its list"), false)
             }
-            (false, false) => (
-                waits.span(),
-                format!("`{}` starts after its group `{}` has started", waits.key, awaited.key),
-            ),
-            (true, true) => {
-                (waits.span(), format!("the group `{}` ends after its step `{}`", waits.key, awaited.key))
+            (false, false, _) => {
+                (waits.span(), format!("`{one}` starts after its group `{other}` has started"), false)
             }
-            (true, false) => continue,
+            (true, true, _) => {
+                (waits.span(), format!("the group `{one}` ends after its step `{other}`"), false)
+            }
+            (true, false, _) => continue,
         };
         reasons.push(reason);
     }
@@ -286,11 +282,14 @@ fn describe(graph: &Graph<'_>, path: &[NodeIndex]) -> Diagnostic {
         shown.splice(SHOWN - 1..keys.len() - 1, ["…"]);
     }
     shown.extend(keys.first());
+    // What can be changed is a `needs`; so the problem is shown at one.
+    let written = reasons.iter().position(|reason| reason.2).unwrap_or(0);
+    reasons.rotate_left(written);
     let mut reasons = reasons.into_iter();
-    let (span, label) = reasons.next().unwrap_or_default();
+    let (span, label, _) = reasons.next().unwrap_or_default();
     let message = format!("steps wait for each other: {}", shown.join(" → "));
     let problem = Diagnostic::error(Code::CYCLE, span, message).label(label);
-    let problem = reasons.take(SHOWN).fold(problem, |problem, (span, text)| problem.also(span, text));
+    let problem = reasons.take(SHOWN).fold(problem, |problem, (span, text, _)| problem.also(span, text));
     problem.help("remove one of the `needs`")
 }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{PLAN_FORMAT, Plan};
+use crate::ids::NodeId;
 use crate::value::Value;
 
 /// Why a stored plan cannot be used.
@@ -21,8 +22,8 @@ pub enum PlanError {
         /// The format it has.
         found: u64,
     },
-    /// Its nodes refer to nodes that it does not have.
-    #[error("the stored plan is damaged: node `{node}` refers to a node that does not exist")]
+    /// A node refers to one that does not exist or that it cannot hold.
+    #[error("the stored plan is damaged: node `{node}` refers to a node that it cannot refer to")]
     Damaged {
         /// The node.
         node: String,
@@ -82,14 +83,18 @@ impl Plan {
             return Err(PlanError::Format { found });
         }
         let plan: Plan = serde_json::from_str(text)?;
-        for node in &plan.nodes {
-            let lists = [&node.needs, &node.children, &node.rollback, &node.cleanup];
+        for (id, node) in plan.iter() {
+            // Whatever walks the plan relies on this: what holds a node stands before it.
             let of = match node.role {
                 super::Role::Rollback(of) | super::Role::Cleanup(of) => Some(of),
                 _ => None,
             };
-            let mut named = lists.into_iter().flatten().chain(&node.parent).chain(&of);
-            if named.any(|id| id.index() >= plan.nodes.len()) {
+            let below = [&node.children, &node.rollback, &node.cleanup].into_iter().flatten();
+            let exists = |other: &NodeId| other.index() < plan.nodes.len();
+            let fits = node.needs.iter().all(exists)
+                && below.into_iter().all(|other| exists(other) && *other > id)
+                && node.parent.iter().chain(&of).all(|other| *other < id);
+            if !fits {
                 return Err(PlanError::Damaged { node: node.key.clone() });
             }
         }

@@ -6,11 +6,15 @@
 mod build;
 mod digest;
 mod inputs;
+mod preview;
+mod render;
 mod selection;
 
 pub use crate::check::Role;
 pub use build::PlanRequest;
 pub use digest::PlanError;
+pub use preview::Preview;
+pub use render::{Counts, Format, render};
 
 use serde::{Deserialize, Serialize};
 

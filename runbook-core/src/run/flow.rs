@@ -109,8 +109,8 @@ impl Machine {
         if !node.selected {
             return self.rest(id, End::NotSelected, work);
         }
-        if let Some(bad) = node.needs.iter().find(|need| !self.is_survived(**need)) {
-            let reason = format!("needs `{}`, which did not succeed", self.plan().node(*bad).key);
+        if let Some(bad) = self.missing_need(id) {
+            let reason = format!("needs `{}`, which did not succeed", self.plan().node(bad).key);
             return self.end_badly(id, End::Blocked, reason, work);
         }
         if self.plan().node(id).spec.when.is_some() {
@@ -120,8 +120,17 @@ impl Machine {
         }
     }
 
+    fn missing_need(&self, id: NodeId) -> Option<NodeId> {
+        self.plan().node(id).needs.iter().copied().find(|need| !self.is_survived(*need))
+    }
+
+    /// Whether everything that `id` needs went well enough.
+    pub(super) fn may_begin(&self, id: NodeId) -> bool {
+        self.missing_need(id).is_none()
+    }
+
     /// Whether what depends on `id` goes on.
-    fn is_survived(&self, id: NodeId) -> bool {
+    pub(super) fn is_survived(&self, id: NodeId) -> bool {
         let node = self.state.node(id);
         matches!(node.phase, Phase::Rest(end) if end.is_good() || node.tolerated)
     }
@@ -252,7 +261,7 @@ impl Machine {
 
     // ── containers ──────────────────────────────────────────────────────────────────────────────
 
-    fn members(&self, container: Container) -> Vec<NodeId> {
+    pub(super) fn members(&self, container: Container) -> Vec<NodeId> {
         match container {
             Container::Body => self.shape.body.clone(),
             Container::Handlers => self.shape.handlers.clone(),

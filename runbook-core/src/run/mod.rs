@@ -4,6 +4,7 @@
 
 mod event;
 mod flow;
+mod invariants;
 mod machine;
 mod outcome;
 mod state;

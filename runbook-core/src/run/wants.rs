@@ -281,6 +281,7 @@ impl Machine {
                     (self.plan().node(*node).role, self.plan().node(*node).spec.action.is_group());
                 match choice {
                     Choice::Retry if group => Err("a group cannot be tried again"),
+                    Choice::Retry if !self.may_begin(*node) => Err("a step it needs did not succeed"),
                     Choice::Retry if self.is_halted(*node) => Err("nothing new starts here any more"),
                     // Elsewhere it is decided already, or not for this step to decide.
                     Choice::Rollback if !matches!(role, Role::Body | Role::OnFailure) => {

@@ -1,0 +1,44 @@
+//! From a file and what was typed to a plan.
+
+use std::path::Path;
+
+use runbook_core::diag::Diagnostic;
+use runbook_core::plan::Plan;
+use runbook_core::source::Sources;
+
+use crate::args::{Color, Request};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::render::style::Paint;
+use crate::render::{diagnostics, screen};
+use crate::text::count;
+use crate::{inputs, output, registry, source};
+
+/// The plan for the runbook in `path`. What is wrong with either is shown.
+pub(crate) fn plan(
+    path: &Path,
+    request: &Request,
+    ask: Option<&dyn Fn(&str) -> Option<String>>,
+    color: Color,
+) -> Result<Plan, Fault> {
+    let checked = source::check(path, &registry::kinds());
+    show(&checked.diagnostics, &checked.sources, color);
+    let (errors, _) = checked.counts();
+    let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
+        output::talk(&format!("`{}` is not valid: {}\n", checked.file, count(errors, "error")));
+        return Err(Fault::said(Exit::Usage));
+    };
+    let request = inputs::request(&runbook, request, ask)?;
+    Plan::build(&runbook, &request).map_err(|found| {
+        show(&found, &checked.sources, color);
+        output::talk(&format!("`{}` cannot be planned: {}\n", checked.file, count(found.len(), "error")));
+        Fault::said(Exit::Usage)
+    })
+}
+
+fn show(found: &[Diagnostic], sources: &Sources, color: Color) {
+    if !found.is_empty() {
+        let columns = screen::columns(&std::io::stderr());
+        output::talk(&diagnostics::human(found, sources, Paint::for_stderr(color), columns));
+    }
+}

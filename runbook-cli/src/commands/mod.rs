@@ -1,0 +1,49 @@
+//! One module a command.
+
+mod abandon;
+mod answer;
+mod completions;
+mod explain;
+mod go_on;
+mod load;
+mod plan;
+mod run;
+mod runs;
+mod session;
+mod show;
+mod validate;
+
+pub(crate) use runs::local_time;
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::state_dir::StateDir;
+
+/// Carries out what was typed.
+pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
+    let color = cli.global.color;
+    let state = || StateDir::new(cli.global.state.clone());
+    match &cli.command {
+        Command::Validate(command) => validate::execute(command, color),
+        Command::Plan(command) => plan::execute(command, color),
+        Command::Run(command) => run::execute(command, cli.global.state.clone(), color),
+        Command::Resume(command) => go_on::resume(command, state()?, color),
+        Command::Rollback(command) => go_on::rollback(command, state()?, color),
+        Command::Approve(command) => answer::approve(command, &state()?),
+        Command::Deny(command) => answer::deny(command, &state()?),
+        Command::Abandon(command) => abandon::execute(command, &state()?),
+        Command::Runs(command) => runs::execute(command, &state()?, color),
+        Command::Show(command) => show::execute(command, &state()?, color),
+        Command::Explain(command) => explain::execute(command),
+        Command::Completions(command) => Ok(completions::execute(command)),
+    }
+}
+
+/// An asynchronous runtime on this thread alone; commands that need none have none.
+fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| crate::fault::io("cannot start", &error))
+}

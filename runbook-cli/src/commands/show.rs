@@ -1,0 +1,40 @@
+//! `runbook show`.
+
+use std::sync::Arc;
+
+use runbook_core::port::Store;
+
+use super::session::quiet;
+use crate::args::{Color, Listing, Show};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::output;
+use crate::render::report::{self, Subject};
+use crate::render::style::Paint;
+use crate::state_dir::StateDir;
+
+/// Tells what a run has done and what it waits for.
+pub(crate) fn execute(command: &Show, state: &StateDir, color: Color) -> Result<Exit, Fault> {
+    let store = Arc::new(state.open_for(&command.run)?);
+    super::runtime()?.block_on(async {
+        let id = store.resolve(&command.run).await?;
+        let (record, machine) = quiet(store.clone())?.inspect(&id).await?;
+        let alive = store.list().await?.into_iter().any(|one| one.id == id && one.alive);
+        let directory = store.directory(&id);
+        let answered: Vec<String> =
+            store.answers(&id).await?.into_iter().map(|answer| answer.token).collect();
+        let subject = Subject {
+            record: &record,
+            machine: &machine,
+            alive,
+            answered: &answered,
+            directory: &directory,
+            state,
+        };
+        match command.format {
+            Listing::Json => output::json(&report::json(&subject)),
+            Listing::Human => output::data(&report::human(&subject, Paint::for_stdout(color))),
+        }
+        Ok(Exit::Succeeded)
+    })
+}

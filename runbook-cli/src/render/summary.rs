@@ -1,0 +1,125 @@
+//! The last words about a run: how it ended, what failed, what was undone, what is left, what to type next.
+
+use runbook_core::ids::{NodeId, RunId};
+use runbook_core::plan::Role;
+use runbook_core::run::{CheckOutcome, Machine, Outcome, Status};
+use runbook_core::value::display;
+
+use super::standing::{WaitKind, left_as_is, next, rollback_is_pending, waiting};
+use super::story::failed_checks;
+use super::style::Paint;
+use super::title::key_and_title;
+use crate::state_dir::StateDir;
+use crate::text::{elapsed, safe_line};
+
+/// The summary of `machine` as its engine left it.
+pub(crate) fn render(run: &RunId, machine: &Machine, state_dir: &StateDir, paint: Paint) -> String {
+    let mut text = format!("\n{}\n", headline(machine, paint));
+    text.push_str(&body(machine, paint));
+    section(&mut text, paint, "run", &[run.to_string()]);
+    let commands: Vec<String> =
+        next(run, machine, &[], state_dir).iter().map(|command| paint.lively(command)).collect();
+    section(&mut text, paint, "next", &commands);
+    text
+}
+
+/// How the run ended, in one line.
+pub(crate) fn headline(machine: &Machine, paint: Paint) -> String {
+    let state = machine.state();
+    let took = state.started.zip(state.updated).map(|(from, to)| to.as_millisecond() - from.as_millisecond());
+    let took = took.map_or_else(String::new, |took| format!(" after {}", elapsed(took)));
+    let says = match state.finished {
+        Some(Outcome::Succeeded) => return format!("{}{took}", paint.good("succeeded")),
+        Some(Outcome::Blocked) if state.book.iter().any(CheckOutcome::refuses) => {
+            "blocked: nothing has happened"
+        }
+        Some(Outcome::Blocked) => "blocked",
+        Some(Outcome::RolledBack) => "failed; what had been done was undone",
+        Some(Outcome::Stuck) if rollback_is_pending(machine) => "failed; the rollback is pending",
+        Some(Outcome::Stuck) => "stuck: work is half done",
+        Some(Outcome::Denied) => "denied",
+        Some(Outcome::Interrupted) => "interrupted",
+        Some(Outcome::Abandoned) => "given up",
+        Some(_) => "failed",
+        None if state.run_status() == "in_doubt" => "in doubt: nobody knows what became of a step",
+        None if state.run_status() == "suspended" => {
+            return format!("{}{took}", paint.warn("suspended: it waits for people"));
+        }
+        None => return format!("{}{took}", paint.lively("not over")),
+    };
+    format!("{}{took}", paint.bad(says))
+}
+
+/// What failed, was undone, is left, waits, and what came out.
+pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
+    let (plan, state) = (machine.plan(), machine.state());
+    let named = |id: NodeId| safe_line(&key_and_title(plan, id));
+    let with_reason = |id: NodeId| match &state.node(id).reason {
+        Some(reason) => format!("{}: {}", named(id), safe_line(reason)),
+        None => named(id),
+    };
+    let of_status = |wanted: &'static [Status]| {
+        plan.iter().filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
+    };
+    let mut text = String::new();
+
+    if state.book.iter().any(CheckOutcome::refuses) {
+        section(&mut text, paint, "not met", &failed_checks(&state.book));
+    }
+    let failed: Vec<String> = of_status(&[Status::Failed, Status::Blocked, Status::Denied])
+        .filter(|(_, node)| !matches!(node.role, Role::Rollback(_)))
+        .map(|(id, _)| with_reason(id))
+        .collect();
+    section(&mut text, paint, "failed", &failed);
+    let stopped: Vec<String> = of_status(&[Status::Cancelled]).map(|(id, _)| named(id)).collect();
+    section(&mut text, paint, "stopped", &stopped);
+    let warned: Vec<String> = of_status(&[Status::Warned])
+        .map(|(id, _)| format!("{}: {}", named(id), failed_checks(&state.node(id).checks).join("; ")))
+        .collect();
+    section(&mut text, paint, "warnings", &warned);
+    let undone: Vec<String> =
+        plan.iter().filter(|(id, _)| state.status(*id) == Status::Undone).map(|(id, _)| named(id)).collect();
+    section(&mut text, paint, "undone", &undone);
+    let undo_failed: Vec<String> = plan
+        .iter()
+        .filter(|(id, _)| state.status(*id) == Status::UndoFailed)
+        .map(|(id, node)| {
+            let culprit = node.rollback.iter().find_map(|undo| state.node(*undo).reason.as_deref());
+            culprit.map_or_else(|| named(id), |why| format!("{}: {}", named(id), safe_line(why)))
+        })
+        .collect();
+    section(&mut text, paint, "undo failed", &undo_failed);
+    if state.finished.is_some_and(|outcome| outcome != Outcome::Succeeded) {
+        let left: Vec<String> = left_as_is(machine).into_iter().map(named).collect();
+        section(&mut text, paint, "not undone", &left);
+    }
+    let waits: Vec<String> = waiting(machine)
+        .iter()
+        .map(|one| {
+            let why = match one.kind {
+                WaitKind::Gate { .. } => "waits for a yes",
+                WaitKind::Manual => "waits for somebody who does it",
+                WaitKind::Doubt => "is in doubt",
+                WaitKind::Failure => "failed, and waits for a choice",
+            };
+            format!("{} {why}: {}", named(one.node), safe_line(&one.question))
+        })
+        .collect();
+    section(&mut text, paint, "waiting", &waits);
+    let outputs: Vec<String> = state
+        .outputs
+        .iter()
+        .map(|(name, value)| format!("{name} = {}", safe_line(&display(value))))
+        .collect();
+    section(&mut text, paint, "outputs", &outputs);
+    text
+}
+
+/// `  label        first`, further entries under the first; nothing without entries.
+pub(crate) fn section(text: &mut String, paint: Paint, label: &str, entries: &[String]) {
+    const LABEL: usize = 12;
+    for (at, entry) in entries.iter().enumerate() {
+        let label = if at == 0 { label } else { "" };
+        text.push_str(&format!("  {} {entry}\n", paint.dim(&format!("{label:<LABEL$}"))));
+    }
+}

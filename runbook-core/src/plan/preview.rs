@@ -1,0 +1,248 @@
+//! What can be known of texts and commands before they run.
+
+use super::Plan;
+use crate::check::script_dialect;
+use crate::expr::{Expr, Piece, Template};
+use crate::model::{Action, Command, CustomAction, Run, Shell, ValueTemplate};
+use crate::shell::{Part, lower, quote};
+use crate::value::{Object, Value, display, type_name};
+
+/// Renders templates with the names that have a value, and says of the others when they will have one:
+/// `<known after step build>`.
+///
+/// Scripts and lists are shown as a shell would read them, so that a value never looks like a part of the command.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    scope: Object,
+}
+
+/// A part of a rendered text.
+enum Shown {
+    Known(String),
+    /// A value inside angle brackets that says why it is not known.
+    Unknown(String),
+}
+
+impl Plan {
+    /// What is known when the plan is made: inputs, variables and environment.
+    pub fn preview(&self) -> Preview {
+        let mut scope = Object::new();
+        scope.insert("inputs".into(), Value::Object(self.inputs.clone()));
+        scope.insert("vars".into(), Value::Object(self.vars.clone()));
+        scope.insert("env".into(), Value::Object(self.env.clone()));
+        Preview { scope }
+    }
+}
+
+impl Preview {
+    /// Sets what `name` stands for: `target`, `run`, `steps`, ….
+    pub fn set(&mut self, name: &str, value: Value) {
+        self.scope.insert(name.to_owned(), value);
+    }
+
+    /// `template` with what is known.
+    pub fn text(&self, template: &Template) -> String {
+        self.pieces(template).into_iter().map(Shown::into_text).collect()
+    }
+
+    /// `value` with what is known.
+    pub fn value(&self, value: &ValueTemplate) -> Value {
+        match value {
+            ValueTemplate::Value(value) => value.clone(),
+            ValueTemplate::Text(template) => match template.pieces() {
+                [Piece::Expr(expr)] if self.unknown(expr).is_none() => {
+                    expr.eval(&self.scope).unwrap_or_else(|error| no_value(&error.message).into_text().into())
+                }
+                _ => self.text(template).into(),
+            },
+            ValueTemplate::List(items) => Value::Array(items.iter().map(|item| self.value(item)).collect()),
+            ValueTemplate::Map(entries) => {
+                Value::Object(entries.iter().map(|(key, value)| (key.clone(), self.value(value))).collect())
+            }
+        }
+    }
+
+    /// What an action does, as text for people; empty for a group. It can have several lines.
+    pub fn action(&self, action: &Action) -> String {
+        match action {
+            Action::Run(run) => self.command(run),
+            Action::Manual(manual) => self.text(&manual.instructions).trim_end().to_owned(),
+            Action::Wait(duration) => duration.to_string(),
+            Action::Assert(assertions) => {
+                let conditions: Vec<&str> =
+                    assertions.iter().map(|assertion| assertion.that.source()).collect();
+                conditions.join("\n")
+            }
+            Action::Set(values) => {
+                let line = |(name, value): &(String, ValueTemplate)| {
+                    format!("{name} = {}", display(&self.value(value)))
+                };
+                values.iter().map(line).collect::<Vec<_>>().join("\n")
+            }
+            Action::Custom(custom) => self.custom(custom),
+            Action::Group { .. } => String::new(),
+        }
+    }
+
+    /// The parameters of an executor's action.
+    pub fn custom(&self, custom: &CustomAction) -> String {
+        format!("{} {}", custom.kind, self.value(&custom.params))
+    }
+
+    /// A command as a shell would read it.
+    pub fn command(&self, run: &Run) -> String {
+        match &run.command {
+            Command::Argv(arguments) => {
+                arguments.iter().map(|argument| self.argument(argument)).collect::<Vec<_>>().join(" ")
+            }
+            Command::Script(script) => self.script(script, run.shell).trim_end().to_owned(),
+        }
+    }
+
+    fn argument(&self, template: &Template) -> String {
+        let pieces = self.pieces(template);
+        if pieces.iter().all(|piece| matches!(piece, Shown::Known(_))) {
+            return quote(&pieces.into_iter().map(Shown::into_text).collect::<String>());
+        }
+        pieces.into_iter().map(Shown::into_word).collect()
+    }
+
+    /// A script that does the same as the one that will run, with the values written into it.
+    fn script(&self, script: &Template, shell: Shell) -> String {
+        let shown = self.pieces(script);
+        let mut values = Vec::new();
+        let mut raw_unknown = false;
+        let mut parts = Vec::with_capacity(shown.len());
+        for (piece, shown) in script.pieces().iter().zip(&shown) {
+            parts.push(match (piece, shown) {
+                (Piece::Text(text), _) => Part::Text(text),
+                (Piece::Expr(expr), Shown::Known(value)) if expr.ends_with_filter("raw") => Part::Raw(value),
+                (Piece::Expr(expr), shown) => {
+                    raw_unknown |= expr.ends_with_filter("raw");
+                    values.push(shown);
+                    Part::Hole
+                }
+            });
+        }
+        match lower(&parts, script_dialect(shell)) {
+            Ok(lowered) if !raw_unknown => written_out(&lowered.text, &lowered.holes, &values),
+            _ => shown
+                .into_iter()
+                .zip(script.pieces())
+                .map(|(shown, piece)| match piece {
+                    Piece::Text(_) => shown.into_text(),
+                    Piece::Expr(_) => shown.into_word(),
+                })
+                .collect(),
+        }
+    }
+
+    fn pieces(&self, template: &Template) -> Vec<Shown> {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => Shown::Known(text.clone()),
+            Piece::Expr(expr) => self.expression(expr),
+        };
+        template.pieces().iter().map(piece).collect()
+    }
+
+    fn expression(&self, expr: &Expr) -> Shown {
+        if let Some(unknown) = self.unknown(expr) {
+            return Shown::Unknown(unknown);
+        }
+        match expr.eval(&self.scope) {
+            Ok(Value::Null) => no_value("nothing (`none`) inside a text"),
+            Ok(value @ (Value::Array(_) | Value::Object(_))) => {
+                no_value(&format!("a {} inside a text", type_name(&value)))
+            }
+            Ok(value) => Shown::Known(display(&value)),
+            Err(error) => no_value(&error.message),
+        }
+    }
+
+    /// Why `expr` has no value yet, if it has none.
+    fn unknown(&self, expr: &Expr) -> Option<String> {
+        let mut steps: Vec<String> = Vec::new();
+        let mut later = false;
+        for reference in expr.references() {
+            match &reference.path[..] {
+                [root, step, ..] if root == "steps" => {
+                    let known = self.scope.get("steps").is_some_and(|steps| steps.get(step).is_some());
+                    if !known && !steps.contains(step) {
+                        steps.push(step.clone());
+                    }
+                }
+                [root, ..] => later |= !self.scope.contains_key(root),
+                [] => {}
+            }
+        }
+        match (steps.is_empty(), later) {
+            (false, _) => Some(format!("<known after step {}>", steps.join(", "))),
+            (true, true) => Some("<known when it runs>".to_owned()),
+            (true, false) => None,
+        }
+    }
+}
+
+fn no_value(why: &str) -> Shown {
+    Shown::Unknown(format!("<no value: {why}>"))
+}
+
+impl Shown {
+    fn into_text(self) -> String {
+        match self {
+            Shown::Known(text) | Shown::Unknown(text) => text,
+        }
+    }
+
+    /// As a word of a shell, or a part of one.
+    fn into_word(self) -> String {
+        match self {
+            Shown::Known(text) => quote(&text),
+            Shown::Unknown(text) => text,
+        }
+    }
+}
+
+/// Writes `values` in place of the variables `names` into a script, each once and in order.
+fn written_out(script: &str, names: &[String], values: &[&Shown]) -> String {
+    let mut text = String::with_capacity(script.len());
+    let mut rest = script;
+    for (name, value) in names.iter().zip(values) {
+        let variable = format!("${{{name}}}");
+        let Some((before, after)) = rest.split_once(variable.as_str()) else { continue };
+        text.push_str(before);
+        rest = after;
+        let known = match value {
+            Shown::Known(value) => Some(value),
+            Shown::Unknown(_) => None,
+        };
+        let written = if text.ends_with("'\"") && rest.starts_with("\"'") {
+            // Inside '…': the quotes that let the variable in are closed again.
+            text.truncate(text.len() - 2);
+            rest = &rest[2..];
+            known.map(|value| value.replace('\'', r"'\''"))
+        } else if text.ends_with('"') && rest.starts_with('"') {
+            text.pop();
+            rest = &rest[1..];
+            known.map(|value| quote(value))
+        } else {
+            known.map(|value| double_quoted(value))
+        };
+        match (written, value) {
+            (Some(written), _) => text.push_str(&written),
+            (None, Shown::Known(value) | Shown::Unknown(value)) => text.push_str(value),
+        }
+    }
+    text + rest
+}
+
+fn double_quoted(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    for c in value.chars() {
+        if matches!(c, '"' | '\\' | '$' | '`') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
