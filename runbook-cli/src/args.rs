@@ -350,6 +350,7 @@ fn word<T: ValueEnum>(text: &str, form: &str) -> Result<(String, T), String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
     use clap::CommandFactory as _;

@@ -63,6 +63,7 @@ impl From<Exit> for ExitCode {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -31,7 +31,7 @@ pub(crate) fn resume(command: &Resume, state: StateDir, color: Color) -> Result<
         }
         let stage = Stage::new(&command.session, state, store, color)?;
         let resumed = stage.engine.resume(&run).await;
-        stage.see_through(resumed).await
+        stage.see_through(&machine.plan().runbook, resumed).await
     })
 }
 
@@ -39,10 +39,10 @@ pub(crate) fn resume(command: &Resume, state: StateDir, color: Color) -> Result<
 pub(crate) fn rollback(command: &Rollback, state: StateDir, color: Color) -> Result<Exit, Fault> {
     let store = Arc::new(state.open_for(&command.run)?);
     super::runtime()?.block_on(async {
-        let (run, _) = look(&store, &command.run, &command.session).await?;
+        let (run, machine) = look(&store, &command.run, &command.session).await?;
         let stage = Stage::new(&command.session, state, store, color)?;
         let undoing = stage.engine.rollback(&run).await;
-        stage.see_through(undoing).await
+        stage.see_through(&machine.plan().runbook, undoing).await
     })
 }
 

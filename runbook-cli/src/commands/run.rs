@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use runbook_core::drive::dry_run;
+use runbook_core::plan::{Format, render};
 
 use super::load;
 use super::session::Stage;
@@ -29,7 +29,7 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
     let plan = load::plan(&command.file, &command.request, ask, color)?;
     Flags::of(&command.session).check(&plan)?;
     if command.dry_run {
-        output::data(&safe(&dry_run(&plan).to_string()));
+        output::data(&safe(&render(&plan, Format::Text)));
         return Ok(Exit::Succeeded);
     }
     let state = StateDir::new(state)?;
@@ -37,7 +37,8 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
     let stage = Stage::new(&command.session, state, store, color)?;
     let file = command.file.to_string_lossy().into_owned();
     super::runtime()?.block_on(async {
+        let book = plan.runbook.clone();
         let run = stage.engine.start(plan, Some(file)).await;
-        stage.see_through(run).await
+        stage.see_through(&book, run).await
     })
 }

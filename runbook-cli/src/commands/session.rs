@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use runbook_core::drive::{Engine, EngineBuilder, EngineError, Run, RunEnd};
+use runbook_core::model::Metadata;
 use runbook_core::port::Store;
 use runbook_core::store::SqliteStore;
 
@@ -20,6 +21,7 @@ use crate::render::style::Paint;
 use crate::render::summary;
 use crate::signals::Signals;
 use crate::state_dir::StateDir;
+use crate::text::safe_line;
 use crate::{identity, output};
 
 /// What a command that carries out a run works with.
@@ -60,7 +62,11 @@ impl Stage {
     }
 
     /// Stays with `run` until the engine leaves it, and says how it ended.
-    pub(crate) async fn see_through(self, run: Result<Run, EngineError>) -> Result<Exit, Fault> {
+    pub(crate) async fn see_through(
+        self,
+        book: &Metadata,
+        run: Result<Run, EngineError>,
+    ) -> Result<Exit, Fault> {
         let mut signals =
             Signals::listen().map_err(|error| fault::io("cannot listen for signals", &error))?;
         let run = run?;
@@ -68,7 +74,14 @@ impl Stage {
         if let Some(json) = &self.json {
             json.begin(&id);
         } else {
-            self.screen.write(&format!("{}\n", self.paint.dim(&format!("run {id}"))));
+            let title =
+                book.title.as_deref().map_or_else(String::new, |title| format!(" · {}", safe_line(title)));
+            let name = self.paint.strong(&safe_line(&book.name));
+            self.screen.write(&format!(
+                "{name}{title} {}
+",
+                self.paint.dim(&format!("· run {id}"))
+            ));
         }
         let interrupt = run.interrupter();
         let mut end = std::pin::pin!(run.wait());

@@ -143,6 +143,7 @@ pub(crate) fn suggest<'a>(fault: Fault, written: &str, candidates: impl Iterator
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
 

@@ -244,5 +244,6 @@ async fn choose<T: Copy + Sync>(talk: &dyn Dialogue, prompt: &str, options: &[(&
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #[path = "prompt_tests.rs"]
 mod tests;

@@ -61,7 +61,18 @@ fn question() -> GateQuestion {
 fn a_gate_shows_everything_that_matters() {
     let talk = Script::new(&["yes"]);
     assert_eq!(wait(gate(&talk, &question())), Some(Decision::Approve));
-    insta::assert_snapshot!(talk.said(), @"");
+    insta::assert_snapshot!(talk.said(), @r#"
+  action    git pull origin main
+            git log -1
+  target    app (ssh)
+  effect    change
+  undo      git reset --hard abc
+  shown     abc fix
+            def more
+
+  Применить 3 коммита?
+approve? [yes/no, да/нет]
+"#);
 }
 
 #[test]

@@ -119,6 +119,11 @@ struct Visible {
 }
 
 impl Visible {
+    /// What follows byte `end` of the original goes where the text ends now.
+    fn moved(&mut self, end: usize) {
+        self.moves.push((end, self.text.len() as isize - end as isize));
+    }
+
     /// Where byte `offset` of the original is now.
     fn place(&self, offset: usize) -> usize {
         let known = self.moves.partition_point(|(end, _)| *end <= offset);
@@ -132,9 +137,12 @@ fn visible(text: &str) -> Visible {
     let mut shown = Visible { text: String::with_capacity(text.len()), moves: Vec::new() };
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        let line_end = c == '\r' && matches!(chars.peek(), None | Some((_, '\n')));
+        if c == '\r' && matches!(chars.peek(), None | Some((_, '\n'))) {
+            // Part of a line break.
+            shown.moved(at + 1);
+            continue;
+        }
         let replaced = match c {
-            _ if line_end => c,
             '\0'..='\x1f' if is_deceptive(c) => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
             '\x7f' => '\u{2421}',
             c if is_deceptive(c) => '\u{fffd}',
@@ -142,8 +150,7 @@ fn visible(text: &str) -> Visible {
         };
         shown.text.push(replaced);
         if replaced != c {
-            let end = at + c.len_utf8();
-            shown.moves.push((end, shown.text.len() as isize - end as isize));
+            shown.moved(at + c.len_utf8());
         }
     }
     shown
@@ -226,6 +233,7 @@ fn escape_property(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
     use runbook_core::diag::Code;
@@ -253,7 +261,16 @@ mod tests {
             .label("not a key of a step")
             .note("unknown keys are refused")
             .help("did you mean `ops`?");
-        insta::assert_snapshot!(shown(text, found), @r"");
+        insta::assert_snapshot!(shown(text, found), @r#"
+error[RB0101]: unknown key `oops`
+ --> book.yaml:2:18
+  |
+2 | ключ:     значение: oops
+  |                     ^^^^ not a key of a step
+  |
+  = note: unknown keys are refused
+  = help: did you mean `ops`?
+"#);
     }
 
     #[test]
@@ -267,7 +284,18 @@ mod tests {
             "duplicate key `name`",
         )
         .also(Span::new(SourceId(0), 0..4), "first written here");
-        insta::assert_snapshot!(shown(&text, found), @r"");
+        insta::assert_snapshot!(shown(&text, found), @r#"
+error[RB0007]: duplicate key `name`
+    --> book.yaml:1002:1
+     |
+1002 | name: b
+     | ^^^^
+     |
+    ::: book.yaml:1:1
+     |
+   1 | name: a
+     | ---- first written here
+"#);
     }
 
     #[test]
@@ -277,7 +305,13 @@ mod tests {
             Diagnostic::error(Code::BIDI_CHARACTER, span_of(text, "bad"), "here \x1b[31m and \u{202e}");
         let shown = shown(text, found);
         assert!(!shown.contains(|c: char| c != '\n' && (c.is_control() || is_deceptive(c))), "{shown:?}");
-        insta::assert_snapshot!(shown, @r"");
+        insta::assert_snapshot!(shown, @r#"
+error[RB0004]: here \u{1b}[31m and \u{202e}
+ --> book.yaml:1:20
+  |
+1 | run: "a�b␛[2Jc�d�" bad
+  |                    ^^^
+"#);
     }
 
     #[test]

@@ -153,6 +153,7 @@ impl Drop for Hold {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 pub(crate) mod tests {
     use super::*;
 

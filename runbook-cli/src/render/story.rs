@@ -97,7 +97,7 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
         }
         Event::RollbackDecided { decision, by } => {
             let text = match decision {
-                Undoing::Begin => format!("what was done is undone ({})", safe_line(&by.how)),
+                Undoing::Begin => format!("undoing what was done ({})", safe_line(&by.how)),
                 Undoing::Decline => format!("nothing is undone ({})", safe_line(&by.how)),
                 Undoing::Defer => {
                     "nobody was there to decide about the rollback; it can be done later".into()
@@ -170,9 +170,7 @@ fn rest(plan: &Plan, id: NodeId, node: &NodeState, end: End) -> Said {
         End::AlreadyDone => (Tone::Quiet, "skipped: already done".to_owned()),
         End::Skipped => (Tone::Quiet, "skipped: its condition is false".to_owned()),
         End::NotSelected => (Tone::Quiet, "skipped: not selected".to_owned()),
-        End::Cancelled => {
-            (Tone::Warn, reason().map_or_else(|| "stopped".to_owned(), |why| format!("stopped: {why}")))
-        }
+        End::Cancelled => (Tone::Warn, reason().unwrap_or_else(|| "stopped".to_owned())),
         _ => (Tone::Warn, "ended".to_owned()),
     };
     let took = node.started.zip(node.ended).map(|(from, to)| to.as_millisecond() - from.as_millisecond());

@@ -1,28 +1,15 @@
 //! What steps are called on a screen.
 
-use runbook_core::expr::Template;
 use runbook_core::ids::NodeId;
 use runbook_core::plan::{Plan, Role};
-use runbook_core::value::{Object, Value};
 
 use crate::text::safe_line;
 
-/// The title of a step, with the values that are known before the run; `None` when it has none.
+/// The title of a step, with what is known before the run; `None` when it has none.
 pub(crate) fn title_of(plan: &Plan, id: NodeId) -> Option<String> {
     let title = plan.node(id).spec.title.as_ref()?;
-    Some(safe_line(&known_text(plan, title))).filter(|title| !title.is_empty())
-}
-
-/// `template` with the plan's values, or as it is written when it needs more.
-fn known_text(plan: &Plan, template: &Template) -> String {
-    if let Some(text) = template.as_literal() {
-        return text.into_owned();
-    }
-    let mut scope = Object::new();
-    scope.insert("inputs".into(), Value::Object(plan.inputs.clone()));
-    scope.insert("vars".into(), Value::Object(plan.vars.clone()));
-    scope.insert("env".into(), Value::Object(plan.env.clone()));
-    template.render_text(&scope).unwrap_or_else(|_| template.source_text())
+    let text = title.as_literal().map_or_else(|| plan.preview().text(title).into(), |text| text);
+    Some(safe_line(&text)).filter(|title| !title.is_empty())
 }
 
 /// `key  title`, or only the key.

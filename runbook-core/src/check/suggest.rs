@@ -3,7 +3,7 @@
 use crate::diag::Diagnostic;
 
 /// How many names may be compared for one file.
-const BUDGET: usize = 2_000_000;
+const BUDGET: usize = 200_000;
 
 /// Counts the comparisons made so far.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ mod session;
 mod stream;
 mod world;
 
+pub use crate::render::dry_run;
 pub use answers::{complete_fields, doubt_token, failure_token, gate_token, manual_token, rollback_token};
 pub use engine::{Engine, EngineBuilder};
 pub use outcome::{EngineError, Run, RunEnd};

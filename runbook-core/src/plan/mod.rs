@@ -14,6 +14,7 @@ pub use crate::check::Role;
 pub use build::PlanRequest;
 pub use digest::PlanError;
 pub use preview::Preview;
+pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
 
 use serde::{Deserialize, Serialize};

@@ -92,4 +92,5 @@ const AFTER_A_SYNTAX_ERROR: &[Code] = &[
     Code::UNKNOWN_OUTPUT,
     Code::UNKNOWN_STEP,
     Code::IRREVERSIBLE_WITHOUT_CONFIRM,
+    Code::SHELL_SYNTAX,
 ];

@@ -2,11 +2,13 @@
 //! judgements. Pure; the plan and the state decide everything.
 
 mod action;
+mod dry;
 mod judge;
 mod scope;
 
 pub use action::{
     RenderError, Rendered, RenderedCommand, RenderedRun, gate_question, render_action, render_run,
 };
+pub use dry::{DryRun, DryStep, Verdict, dry_run};
 pub use judge::{describe_check, evaluate_outputs, judge};
 pub use scope::{RunFacts, Scopes};

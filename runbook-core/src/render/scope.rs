@@ -42,6 +42,8 @@ impl Scopes {
         facts.insert("started".into(), run.started.to_string().into());
         facts.insert("runbook".into(), plan.runbook.name.clone().into());
         base.insert("run".into(), Value::Object(facts));
+        // Every step acts on the one target there is; declared targets will bring their own names.
+        base.insert("target".into(), serde_json::json!({ "name": "local" }));
         Scopes { plan, by_id, base }
     }
 

@@ -302,9 +302,12 @@ impl Machine {
             }
             if self.state.node(id).attempt == 0 {
                 self.set_phase(id, Phase::Idle);
+            } else if self.plan().node(id).spec.on_failure == StepFailure::Continue {
+                // It waited for another attempt that will not come.
+                self.node_mut(id).tolerated = true;
+                self.rest(id, End::Failed, work);
             } else {
-                // It waited for another attempt that will not come. Its scope fails too, without a second
-                // halt: this one reaches everything that one would.
+                // Its scope fails too, without a second halt: this one reaches everything that one would.
                 self.put_to_rest(id, End::Failed, work);
                 let own = self.container_of(id);
                 let state = self.container_mut(own);

@@ -36,10 +36,11 @@ fn due(trace: &Trace, end: usize, want: &Want) -> Option<Timestamp> {
         })
     };
     match want {
-        Want::Check(id, CheckStage::Verify) if matches!(state.node(*id).phase, Phase::Settling { .. }) => {
+        Want::Check(id, CheckStage::Verify) if !matches!(state.node(*id).phase, Phase::Doubt(_)) => {
             let spec = &trace.plan.node(*id).spec;
+            let settle = spec.settle?;
             // A group settles once its cleanups are done; when that was is not in its own entries.
-            (!spec.action.is_group()).then(|| after(ended(*id).unwrap(), spec.settle.unwrap()))
+            (!spec.action.is_group()).then(|| after(ended(*id).unwrap(), settle))
         }
         Want::Act(id, attempt) if *attempt > 1 => {
             let retry = trace.plan.node(*id).spec.retry.as_ref()?;

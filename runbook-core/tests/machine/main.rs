@@ -12,6 +12,7 @@ mod law_outcome;
 mod law_rest;
 mod law_time;
 mod law_unwinding;
+mod law_words;
 mod plans;
 mod seen;
 mod trace;

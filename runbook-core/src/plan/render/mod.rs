@@ -7,6 +7,8 @@ mod mermaid;
 mod text;
 mod words;
 
+pub(crate) use words::check as check_text;
+
 use super::{Plan, Role};
 use crate::model::Effect;
 

@@ -5,7 +5,7 @@ use crate::plan::Preview;
 use crate::value::{Value, parse_size};
 
 /// What a check asks.
-pub(super) fn check(preview: &Preview, check: &Check) -> String {
+pub(crate) fn check(preview: &Preview, check: &Check) -> String {
     match &check.kind {
         CheckKind::Expr(expr) => expr.source().to_owned(),
         CheckKind::Run(run) => preview.command(run),

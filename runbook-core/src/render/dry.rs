@@ -1,0 +1,394 @@
+//! A dry run: the whole walk of the real machine with no effect at all.
+//!
+//! Every answer is made up here: checks pass, gates open, actions succeed. What depends on a value that
+//! only a real run can know is said to depend on it, never guessed. Nothing fails, so handlers of
+//! failures are not walked through.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::expr::Expr;
+use crate::ids::NodeId;
+use crate::model::{Action, Check, Effect};
+use crate::plan::{Node, Plan, Preview};
+use crate::run::{
+    Answerer, CheckOutcome, CheckStage, Decision, Entry, Event, GateQuestion, Machine, Outcome, Phase,
+    StepResult, Want,
+};
+use crate::value::Object;
+
+/// What a run would do, step by step, in the order in which it would do it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DryRun {
+    /// The runbook's name.
+    pub runbook: String,
+    /// The plan's digest.
+    pub digest: String,
+    /// Checks that would be asked before anything else.
+    pub preconditions: Vec<String>,
+    /// The steps, each when it would be reached.
+    pub steps: Vec<DryStep>,
+}
+
+/// What would become of one step.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DryStep {
+    /// Its name in logs.
+    pub key: String,
+    /// For people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// How many groups are around it.
+    pub depth: usize,
+    /// Whether it would act.
+    pub verdict: Verdict,
+    /// Why, when that is not obvious.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+    /// What it may do to the world.
+    pub effect: Effect,
+    /// Where.
+    pub target: String,
+    /// The action, as far as it is known.
+    pub action: String,
+    /// What people would be asked first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<String>,
+    /// Checks that would be asked before it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks_before: Vec<String>,
+    /// Checks that would be asked after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks_after: Vec<String>,
+    /// What would undo it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undo: Vec<String>,
+    /// Whether it is a point of no return.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub irreversible: bool,
+}
+
+/// Whether a step would act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It would.
+    WouldRun,
+    /// That depends on what earlier steps and checks find.
+    MayRun,
+    /// It would not.
+    WouldSkip,
+    /// It cannot: an expression over what is known already fails.
+    WouldFail,
+}
+
+/// Walks through `plan` without touching or asking anything.
+///
+/// ```
+/// # use runbook_core::{kind::Kinds, plan::{Plan, PlanRequest}, read, render::dry_run};
+/// # let book = read::parse("x.yaml", "
+/// # apiVersion: runbook/v1
+/// # kind: Runbook
+/// # name: cleaning
+/// # steps:
+/// #   - {id: wipe, effect: destroy, run: rm -rf /var/cache/app}
+/// # ", &Kinds::default()).runbook.unwrap();
+/// # let plan = Plan::build(&book, &PlanRequest::default()).unwrap();
+/// let dry = dry_run(&plan);
+/// assert_eq!(dry.steps[0].action, "rm -rf /var/cache/app");
+/// ```
+pub fn dry_run(plan: &Plan) -> DryRun {
+    let plan = Arc::new(plan.clone());
+    let preview = plan.preview();
+    let mut walk = Walk {
+        machine: Machine::new(Arc::clone(&plan)),
+        now: Timestamp::UNIX_EPOCH,
+        dry: DryRun {
+            runbook: plan.runbook.name.clone(),
+            digest: plan.digest(),
+            preconditions: plan.preconditions.iter().map(|check| asked(&preview, check)).collect(),
+            steps: Vec::new(),
+        },
+        preview,
+    };
+    walk.answer(Event::Attached { by: "dry run".to_owned(), engine: String::new() });
+    while walk.step() {}
+    walk.dry
+}
+
+struct Walk {
+    machine: Machine,
+    preview: Preview,
+    now: Timestamp,
+    dry: DryRun,
+}
+
+impl Walk {
+    fn answer(&mut self, event: Event) {
+        if self.machine.admit(&event).is_ok() {
+            let entry = Entry { seq: self.machine.state().seq + 1, at: self.now, event };
+            self.machine.apply(&entry);
+        }
+    }
+
+    /// Answers the first thing the machine wants. `false` when it wants nothing more.
+    fn step(&mut self) -> bool {
+        let wants = self.machine.wants(self.now);
+        let Some(want) = wants.iter().find(|want| !matches!(want, Want::Wake(_))) else {
+            let wake =
+                wants.iter().filter_map(|want| if let Want::Wake(at) = want { Some(*at) } else { None });
+            let Some(wake) = wake.min() else { return false };
+            self.now = wake;
+            return true;
+        };
+        let before = self.machine.state().seq;
+        match want.clone() {
+            Want::CheckBook => self.answer(Event::BookChecked { checks: Vec::new() }),
+            Want::Evaluate(id) => self.evaluate(id),
+            Want::Check(node, stage) => {
+                // Nothing is done yet, and everything is as it should be.
+                let done = CheckOutcome {
+                    title: String::new(),
+                    passed: stage != CheckStage::DoneWhen,
+                    warn_only: false,
+                    reason: None,
+                    tries: 1,
+                };
+                self.answer(Event::Checked { node, stage, checks: vec![done] });
+            }
+            Want::OpenGate(node) => {
+                let question = self.question(node);
+                self.answer(Event::GateOpened { node, question });
+            }
+            Want::AskGate(node) => {
+                let Phase::Gate { question, .. } = &self.machine.state().node(node).phase else {
+                    return false;
+                };
+                let digest = question.digest.clone();
+                let by = Answerer::engine("dry run");
+                self.answer(Event::GateDecided { node, decision: Decision::Approve, digest, by });
+            }
+            Want::Act(node, attempt) => self.act(node, attempt),
+            Want::AskManual(node) => {
+                self.note(node, Verdict::WouldRun, None);
+                self.answer(ended(node, self.machine.state().node(node).attempt + 1));
+            }
+            Want::EndWait(node, attempt) => self.answer(ended(node, attempt)),
+            Want::Finish(outcome) => self.answer(Event::Finished { outcome, outputs: Object::new() }),
+            _ => return false,
+        }
+        self.machine.state().seq > before && self.machine.state().finished != Some(Outcome::Succeeded)
+    }
+
+    fn evaluate(&mut self, node: NodeId) {
+        let Some(when) = self.plan_node(node).spec.when.clone() else { return };
+        let holds = match self.known(&when) {
+            Some(Ok(false)) => {
+                self.note(node, Verdict::WouldSkip, Some(format!("`{}` is false", when.source().trim())));
+                false
+            }
+            Some(Err(reason)) => {
+                self.note(node, Verdict::WouldFail, Some(reason));
+                false
+            }
+            _ => true,
+        };
+        self.answer(Event::Condition { node, holds });
+    }
+
+    /// What a condition yields, when everything in it is known before the run.
+    fn known(&self, condition: &Expr) -> Option<Result<bool, String>> {
+        let fixed = |root: &String| matches!(root.as_str(), "inputs" | "vars" | "env");
+        let all = condition.references().iter().all(|reference| reference.path.first().is_some_and(fixed));
+        all.then(|| {
+            let mut scope = Object::new();
+            let plan = self.machine.plan();
+            for (name, values) in [("inputs", &plan.inputs), ("vars", &plan.vars), ("env", &plan.env)] {
+                scope.insert(name.to_owned(), values.clone().into());
+            }
+            condition.eval_bool(&scope).map_err(|error| error.to_string())
+        })
+    }
+
+    fn act(&mut self, node: NodeId, attempt: u32) {
+        let spec = &self.plan_node(node).spec;
+        let failing = match &spec.action {
+            Action::Assert(assertions) => {
+                assertions.iter().find_map(|assertion| match self.known(&assertion.that) {
+                    Some(Ok(false)) => Some(format!("`{}` does not hold", assertion.that.source().trim())),
+                    Some(Err(reason)) => Some(reason),
+                    _ => None,
+                })
+            }
+            _ => None,
+        };
+        match failing {
+            Some(reason) => self.note(node, Verdict::WouldFail, Some(reason)),
+            None => self.note(node, Verdict::WouldRun, None),
+        }
+        self.answer(Event::Started { node, attempt, digest: String::new() });
+        self.answer(ended(node, attempt));
+    }
+
+    fn plan_node(&self, id: NodeId) -> &Node {
+        self.machine.plan().node(id)
+    }
+
+    /// Writes down what would become of a step, the groups around it first.
+    fn note(&mut self, id: NodeId, verdict: Verdict, because: Option<String>) {
+        let plan = Arc::clone(self.machine.plan());
+        let mut around = Vec::new();
+        let mut here = plan.node(id).parent;
+        while let Some(group) = here {
+            around.push(group);
+            here = plan.node(group).parent;
+        }
+        for (depth, group) in around.iter().rev().enumerate() {
+            let key = &plan.node(*group).key;
+            if !self.dry.steps.iter().any(|step| step.key == *key) {
+                let step = self.describe(&plan, *group, depth, Verdict::WouldRun, None);
+                self.dry.steps.push(step);
+            }
+        }
+        let step = self.describe(&plan, id, around.len(), verdict, because);
+        self.dry.steps.push(step);
+    }
+
+    fn describe(
+        &self,
+        plan: &Plan,
+        id: NodeId,
+        depth: usize,
+        verdict: Verdict,
+        because: Option<String>,
+    ) -> DryStep {
+        let (node, spec) = (plan.node(id), &plan.node(id).spec);
+        let checks =
+            |checks: &[Check]| checks.iter().map(|check| asked(&self.preview, check)).collect::<Vec<_>>();
+        let open = spec.when.as_ref().filter(|when| self.known(when).is_none());
+        let (verdict, because) = match (verdict, open) {
+            (Verdict::WouldRun, Some(when)) => {
+                (Verdict::MayRun, Some(format!("only if `{}`", when.source().trim())))
+            }
+            (Verdict::WouldRun, None) if !spec.done_when.is_empty() => {
+                let done = checks(&spec.done_when).join("`, `");
+                (Verdict::MayRun, Some(format!("unless it is done already: `{done}`")))
+            }
+            (verdict, _) => (verdict, because),
+        };
+        DryStep {
+            key: node.key.clone(),
+            title: spec.title.as_ref().map(|title| self.preview.text(title)),
+            depth,
+            verdict,
+            because,
+            effect: spec.effect,
+            target: spec.target.clone(),
+            action: if spec.action.is_group() { String::new() } else { self.preview.action(&spec.action) },
+            gate: spec.confirm.as_ref().map(|confirm| self.preview.text(&confirm.message)),
+            asks_before: checks(&spec.preconditions),
+            asks_after: checks(&spec.verify),
+            undo: node
+                .rollback
+                .iter()
+                .map(|undo| self.preview.action(&plan.node(*undo).spec.action))
+                .collect(),
+            irreversible: spec.irreversible,
+        }
+    }
+
+    fn question(&self, id: NodeId) -> GateQuestion {
+        let node = self.plan_node(id);
+        let message = node.spec.confirm.as_ref().map(|confirm| self.preview.text(&confirm.message));
+        GateQuestion {
+            message: message.unwrap_or_default(),
+            action: self.preview.action(&node.spec.action),
+            target: node.spec.target.clone(),
+            effect: node.spec.effect,
+            undo: Vec::new(),
+            show: None,
+            phrase: None,
+            irreversible: node.spec.irreversible,
+            digest: String::new(),
+        }
+    }
+}
+
+fn ended(node: NodeId, attempt: u32) -> Event {
+    Event::Ended { node, attempt, result: Box::new(StepResult::success()) }
+}
+
+/// What a check asks, as far as it is known.
+fn asked(preview: &Preview, check: &Check) -> String {
+    match &check.title {
+        Some(title) => preview.text(title),
+        None => crate::plan::check_text(preview, check),
+    }
+}
+
+impl fmt::Display for DryRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "dry run of {}: nothing is touched and nothing is asked", self.runbook)?;
+        for check in &self.preconditions {
+            writeln!(f, "\n  would ask   {check}")?;
+        }
+        for step in &self.steps {
+            write!(f, "\n{step}")?;
+        }
+        let count =
+            |verdict| self.steps.iter().filter(|s| s.verdict == verdict && !s.action.is_empty()).count();
+        let (run, may) = (count(Verdict::WouldRun), count(Verdict::MayRun));
+        let (skip, fail) = (count(Verdict::WouldSkip), count(Verdict::WouldFail));
+        writeln!(f, "\n{run} would run, {may} may run, {skip} would be skipped, {fail} would fail")
+    }
+}
+
+impl fmt::Display for DryStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::WouldRun if self.action.is_empty() => "group",
+            Verdict::WouldRun => "would run",
+            Verdict::MayRun => "may run",
+            Verdict::WouldSkip => "would skip",
+            Verdict::WouldFail => "would fail",
+        };
+        let pad = "  ".repeat(self.depth + 1);
+        let title = self.title.as_ref().map(|title| format!("  {title}")).unwrap_or_default();
+        writeln!(f, "{pad}{verdict:<10}  {}{title}", self.key)?;
+        let pad = format!("{pad}            ");
+        if let Some(because) = &self.because {
+            writeln!(f, "{pad}{because}")?;
+        }
+        if matches!(self.verdict, Verdict::WouldSkip | Verdict::WouldFail) {
+            return Ok(());
+        }
+        for check in &self.asks_before {
+            writeln!(f, "{pad}asks first: {check}")?;
+        }
+        if let Some(gate) = &self.gate {
+            writeln!(f, "{pad}gate: {gate}")?;
+        }
+        if !self.action.is_empty() {
+            writeln!(f, "{pad}{} on {}:", self.effect.name(), self.target)?;
+            for line in self.action.trim_end().lines() {
+                writeln!(f, "{pad}  {line}")?;
+            }
+        }
+        for check in &self.asks_after {
+            writeln!(f, "{pad}then verifies: {check}")?;
+        }
+        for undo in &self.undo {
+            writeln!(f, "{pad}undone by: {}", undo.trim_end().replace('\n', "; "))?;
+        }
+        if self.irreversible {
+            writeln!(f, "{pad}── point of no return ──")?;
+        }
+        Ok(())
+    }
+}
