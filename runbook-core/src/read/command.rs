@@ -191,13 +191,9 @@ impl Reader<'_> {
             let kind = CheckKind::Expr(self.expr(node, "a check")?);
             return Some(self.plain_check(node, kind));
         }
-        let executors: Vec<keys::Key> =
-            keys::EXECUTOR_ACTIONS.iter().map(|(name, _)| (*name, keys::Support::Now)).collect();
+        let executors = self.executor_actions();
         let fields = self.fields(node, "a check", &[keys::CHECK, keys::QUESTIONS, &executors])?;
-        let is_question = |name: &str| {
-            keys::QUESTIONS.iter().chain(&executors).any(|(key, _)| *key == name)
-                || self.kinds.action(name).is_some()
-        };
+        let is_question = |name: &str| keys::QUESTIONS.iter().chain(&executors).any(|(key, _)| *key == name);
         let mut questions = fields.map.iter().filter(|(key, _)| is_question(&key.value));
         let Some((key, question)) = questions.next() else {
             self.report(
@@ -325,7 +321,7 @@ impl Reader<'_> {
         if node.as_scalar().is_some() {
             return self.expr(node, "`expect`").map(Expect::Expr);
         }
-        let known: &[keys::Key] = &[
+        let known: &[keys::Key<'_>] = &[
             ("exit_code", keys::Support::Now),
             ("stdout", keys::Support::Now),
             ("stderr", keys::Support::Now),
