@@ -14,6 +14,9 @@ use crate::fault::{Fault, reason};
 use crate::people::prompt::{question_for, read_value};
 use crate::{output, text};
 
+/// Says a prompt and reads a line; `None` when nobody is there.
+pub(crate) type AskLine = dyn Fn(&str) -> Option<String>;
+
 /// Environment variables that begin like this are inputs.
 const PREFIX: &str = "RUNBOOK_INPUT_";
 
@@ -21,7 +24,7 @@ const PREFIX: &str = "RUNBOOK_INPUT_";
 pub(crate) fn request(
     runbook: &Runbook,
     request: &Request,
-    ask: Option<&dyn Fn(&str) -> Option<String>>,
+    ask: Option<&AskLine>,
 ) -> Result<PlanRequest, Fault> {
     let mut plan = PlanRequest::default();
     if let Some(file) = &request.inputs {
@@ -41,10 +44,10 @@ pub(crate) fn request(
         }
         if let Some(value) = from_environment(name)? {
             plan.text_inputs.push((name.clone(), value));
-        } else if let (Some(ask), true, None) = (ask, input.required, &input.default) {
-            if let Some(value) = from_person(input, ask) {
-                plan.inputs.insert(name.clone(), value);
-            }
+        } else if let (Some(ask), true, None) = (ask, input.required, &input.default)
+            && let Some(value) = from_person(input, ask)
+        {
+            plan.inputs.insert(name.clone(), value);
         }
     }
     // Names and values that are not text cannot be referred to by an expression.
@@ -90,7 +93,7 @@ fn from_environment(name: &str) -> Result<Option<String>, Fault> {
 }
 
 /// Asks until the value fits. `None`: nobody is there, and the plan will say what is missing.
-fn from_person(input: &Input, ask: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
+fn from_person(input: &Input, ask: &AskLine) -> Option<Value> {
     loop {
         let line = ask(&question_for(input))?;
         match read_value(input, &line) {

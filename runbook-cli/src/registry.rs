@@ -1,8 +1,18 @@
 //! What this program was built with: every kind of action and target, in one place.
 
+use runbook_core::drive::EngineBuilder;
 use runbook_core::kind::Kinds;
 
 /// The static half of everything that plugs in.
 pub(crate) fn kinds() -> Kinds {
-    Kinds::default()
+    let mut kinds = Kinds::default();
+    runbook_ssh::register(&mut kinds);
+    runbook_docker::register(&mut kinds);
+    runbook_http::register(&mut kinds);
+    kinds
+}
+
+/// The half that runs.
+pub(crate) fn plug_in(engine: EngineBuilder) -> EngineBuilder {
+    runbook_http::plug_in(runbook_docker::plug_in(runbook_ssh::plug_in(engine)))
 }

@@ -435,6 +435,8 @@ fn a_dry_run_touches_nothing() {
     let place = Place::new(&[("gated.yaml", GATED)]);
     let walk = place.stdout(&["run", "gated.yaml", "--dry-run"], 0);
     assert!(walk.contains("touch made"), "{walk}");
+    let steps = place.json(&["run", "gated.yaml", "--dry-run", "--json"], 0)["steps"].clone();
+    assert_eq!((&steps[1]["key"], &steps[1]["verdict"]), (&json!("make"), &json!("would_run")));
     let left: Vec<_> =
         std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["gated.yaml"]);

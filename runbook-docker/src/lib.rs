@@ -29,13 +29,21 @@ pub fn register(kinds: &mut Kinds) {
     kinds.add_target(Arc::new(ServiceKind));
 }
 
-/// Adds the executors and connectors to an engine.
+/// Adds the run-time halves to an engine.
 pub fn plug_in(engine: EngineBuilder) -> EngineBuilder {
-    engine
-        .executor(Arc::new(NotYet { kind: Arc::new(DockerKind) }))
-        .executor(Arc::new(NotYet { kind: Arc::new(ComposeKind) }))
-        .connector(Arc::new(NoConnection { kind: ContainerKind.key().to_owned() }))
-        .connector(Arc::new(NoConnection { kind: ServiceKind.key().to_owned() }))
+    let engine = executors().into_iter().fold(engine, EngineBuilder::executor);
+    connectors().into_iter().fold(engine, EngineBuilder::connector)
+}
+
+/// The run-time half of every action in this crate.
+pub fn executors() -> Vec<Arc<dyn Executor>> {
+    vec![Arc::new(NotYet { kind: Arc::new(DockerKind) }), Arc::new(NotYet { kind: Arc::new(ComposeKind) })]
+}
+
+/// What would reach the targets of this crate's kinds.
+pub fn connectors() -> Vec<Arc<dyn Connector>> {
+    let kinds = [ContainerKind.key().to_owned(), ServiceKind.key().to_owned()];
+    kinds.into_iter().map(|kind| Arc::new(NoConnection { kind }) as Arc<dyn Connector>).collect()
 }
 
 /// Would carry out the actions of `kind`.

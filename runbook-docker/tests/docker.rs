@@ -142,3 +142,27 @@ fn an_engine_takes_them() {
     let kinds = engine.kinds();
     assert_eq!(kinds.action_keys().collect::<Vec<_>>(), ["compose", "docker"]);
 }
+
+#[tokio::test]
+async fn what_is_called_all_the_same_has_not_begun() {
+    use runbook_core::run::Ending;
+    use runbook_core::testing::action_context;
+    for executor in runbook_docker::executors() {
+        let context = action_context(json!({}), "unused");
+        let result = executor.execute(&context).await;
+        assert_eq!((result.ending, result.ok), (Ending::NotStarted, false));
+        let result = executor.recover(&context, jiff::Timestamp::UNIX_EPOCH).await;
+        assert_eq!(result.ending, Ending::NotStarted);
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_connected_to() {
+    use runbook_core::kind::Target;
+    for connector in runbook_docker::connectors() {
+        let target = Target { name: "worker".into(), kind: connector.kind().to_owned(), ..Target::local() };
+        let error = connector.connect(&target).await.err().unwrap();
+        assert_eq!(error.kind, "not_available");
+        assert!(error.message.contains("`worker`"), "{error}");
+    }
+}

@@ -21,9 +21,14 @@ pub fn register(kinds: &mut Kinds) {
     kinds.add_action(Arc::new(HttpKind));
 }
 
-/// Adds the executor to an engine.
+/// Adds the run-time half to an engine.
 pub fn plug_in(engine: EngineBuilder) -> EngineBuilder {
-    engine.executor(Arc::new(HttpExecutor))
+    executors().into_iter().fold(engine, EngineBuilder::executor)
+}
+
+/// The run-time half of every action in this crate.
+pub fn executors() -> Vec<Arc<dyn Executor>> {
+    vec![Arc::new(HttpExecutor)]
 }
 
 /// Carries out `http` actions; not in this version.

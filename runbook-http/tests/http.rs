@@ -86,3 +86,16 @@ fn an_engine_takes_it() {
     let kinds = engine.kinds();
     assert!(kinds.action("http").is_some_and(|kind| !kind.available()));
 }
+
+#[tokio::test]
+async fn what_is_called_all_the_same_has_not_begun() {
+    use runbook_core::run::Ending;
+    use runbook_core::testing::action_context;
+    for executor in runbook_http::executors() {
+        let context = action_context(json!({}), "unused");
+        let result = executor.execute(&context).await;
+        assert_eq!((result.ending, result.ok), (Ending::NotStarted, false));
+        let result = executor.recover(&context, jiff::Timestamp::UNIX_EPOCH).await;
+        assert_eq!(result.ending, Ending::NotStarted);
+    }
+}

@@ -9,6 +9,7 @@ use runbook_core::source::Sources;
 use crate::args::{Color, Request};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::inputs::AskLine;
 use crate::render::style::Paint;
 use crate::render::{diagnostics, screen};
 use crate::text::count;
@@ -18,7 +19,7 @@ use crate::{inputs, output, registry, source};
 pub(crate) fn plan(
     path: &Path,
     request: &Request,
-    ask: Option<&dyn Fn(&str) -> Option<String>>,
+    ask: Option<&AskLine>,
     color: Color,
 ) -> Result<Plan, Fault> {
     let checked = source::check(path, &registry::kinds());

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use runbook_core::plan::{Format, render};
+use runbook_core::drive::dry_run;
+use runbook_core::render::{DryRun, Verdict};
 
 use super::load;
 use super::session::Stage;
 use crate::args::{Color, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::inputs::AskLine;
 use crate::output;
 use crate::people::console::{Terminal, ask_at_once};
 use crate::people::flags::Flags;
@@ -25,12 +27,11 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
     let attended = !command.session.non_interactive
         && !is_stdin(&command.file)
         && Terminal::find(&Screen::stderr(), paint).is_some();
-    let ask: Option<&dyn Fn(&str) -> Option<String>> = if attended { Some(&ask_at_once) } else { None };
+    let ask: Option<&AskLine> = if attended { Some(&ask_at_once) } else { None };
     let plan = load::plan(&command.file, &command.request, ask, color)?;
     Flags::of(&command.session).check(&plan)?;
     if command.dry_run {
-        output::data(&safe(&render(&plan, Format::Text)));
-        return Ok(Exit::Succeeded);
+        return walk(&dry_run(&plan), command.session.json);
     }
     let state = StateDir::new(state)?;
     let store = Arc::new(state.open()?);
@@ -41,4 +42,16 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
         let run = stage.engine.start(plan, Some(file)).await;
         stage.see_through(&book, run).await
     })
+}
+
+/// Prints what a run would do. One that cannot succeed does not end well here either.
+fn walk(dry: &DryRun, as_json: bool) -> Result<Exit, Fault> {
+    if as_json {
+        let line = serde_json::to_string(dry).map_err(|error| Fault::failed(error.to_string()))?;
+        output::data(&format!("{line}\n"));
+    } else {
+        output::data(&safe(&dry.to_string()));
+    }
+    let fails = dry.steps.iter().any(|step| step.verdict == Verdict::WouldFail);
+    Ok(if fails { Exit::Failed } else { Exit::Succeeded })
 }

@@ -128,7 +128,7 @@ impl Stage {
 
 /// An engine with everything this program was built with.
 pub(crate) fn builder(store: Arc<SqliteStore>, user: &str) -> EngineBuilder {
-    Engine::builder().store(store as Arc<dyn Store>).identity(user)
+    crate::registry::plug_in(Engine::builder().store(store as Arc<dyn Store>).identity(user))
 }
 
 /// An engine that only looks and writes down.

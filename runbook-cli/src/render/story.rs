@@ -99,9 +99,10 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
             let text = match decision {
                 Undoing::Begin => format!("undoing what was done ({})", safe_line(&by.how)),
                 Undoing::Decline => format!("nothing is undone ({})", safe_line(&by.how)),
-                Undoing::Defer => {
+                Undoing::Defer if by.who == "engine" => {
                     "nobody was there to decide about the rollback; it can be done later".into()
                 }
+                Undoing::Defer => format!("the rollback was put off by {}", safe_line(&by.who)),
             };
             told.push(run(Tone::People, text));
         }

@@ -138,6 +138,11 @@ impl Session {
             }
             if !events.is_empty() {
                 let admitted = self.commit(events).await?;
+                if !admitted.contains(&true) {
+                    let id = &self.record.id;
+                    let text = format!("run `{id}` wants an answer that does not fit it; please report this");
+                    return Err(EngineError::Setup(text));
+                }
                 self.launch(launches, &admitted);
                 continue;
             }
@@ -419,7 +424,11 @@ impl Session {
 
     fn start_tasks(&mut self, wants: &[Want]) {
         for want in wants {
-            if self.in_flight.contains_key(want) || self.nobody.contains(want) {
+            // An action begins with its entry in the log, not here.
+            if matches!(want, Want::Act(..) | Want::Wake(_))
+                || self.in_flight.contains_key(want)
+                || self.nobody.contains(want)
+            {
                 continue;
             }
             match want {
@@ -551,10 +560,10 @@ impl Session {
     /// Questions that are no longer open are withdrawn. Actions are never dropped: they are stopped and
     /// say how they ended.
     fn drop_unwanted(&mut self, wants: &[Want]) {
-        let wanted: HashSet<&Want> = wants.iter().collect();
-        self.nobody.retain(|want| wanted.contains(want));
+        // Few are in flight, many may be wanted: look the few up, not the many.
+        self.nobody.retain(|want| wants.contains(want));
         self.in_flight.retain(|want, handle| {
-            let keep = matches!(want, Want::Act(..) | Want::Recover(..)) || wanted.contains(want);
+            let keep = matches!(want, Want::Act(..) | Want::Recover(..)) || wants.contains(want);
             if !keep {
                 handle.abort();
             }

@@ -191,13 +191,9 @@ impl Reader<'_> {
             let kind = CheckKind::Expr(self.expr(node, "a check")?);
             return Some(self.plain_check(node, kind));
         }
-        let executors: Vec<keys::Key> =
-            keys::EXECUTOR_ACTIONS.iter().map(|(name, _)| (*name, keys::Support::Now)).collect();
+        let executors = self.executor_actions();
         let fields = self.fields(node, "a check", &[keys::CHECK, keys::QUESTIONS, &executors])?;
-        let is_question = |name: &str| {
-            keys::QUESTIONS.iter().chain(&executors).any(|(key, _)| *key == name)
-                || self.kinds.action(name).is_some()
-        };
+        let is_question = |name: &str| keys::QUESTIONS.iter().chain(&executors).any(|(key, _)| *key == name);
         let mut questions = fields.map.iter().filter(|(key, _)| is_question(&key.value));
         let Some((key, question)) = questions.next() else {
             self.report(
@@ -274,13 +270,13 @@ impl Reader<'_> {
         let fields = self.fields(node, "`tcp`", &[keys::TCP])?;
         let port_node = self.require(&fields, "port", "`tcp`")?;
         let port = self.template(port_node, "`port`")?;
-        if let Some(text) = port.as_literal() {
-            if !text.parse::<u16>().is_ok_and(|port| port > 0) {
-                self.report(
-                    Diagnostic::error(Code::BAD_VALUE, port_node.span, format!("`{text}` is not a port"))
-                        .label("a number from 1 to 65535"),
-                );
-            }
+        if let Some(text) = port.as_literal()
+            && !text.parse::<u16>().is_ok_and(|port| port > 0)
+        {
+            self.report(
+                Diagnostic::error(Code::BAD_VALUE, port_node.span, format!("`{text}` is not a port"))
+                    .label("a number from 1 to 65535"),
+            );
         }
         let host = match fields.get("host") {
             Some(node) => self.template(node, "`host`")?,
@@ -325,7 +321,7 @@ impl Reader<'_> {
         if node.as_scalar().is_some() {
             return self.expr(node, "`expect`").map(Expect::Expr);
         }
-        let known: &[keys::Key] = &[
+        let known: &[keys::Key<'_>] = &[
             ("exit_code", keys::Support::Now),
             ("stdout", keys::Support::Now),
             ("stderr", keys::Support::Now),

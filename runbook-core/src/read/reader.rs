@@ -57,7 +57,12 @@ impl Reader<'_> {
     }
 
     /// `node` as a map in which every key is one of `keys`. `what` names the map: "a step", "`retry`".
-    pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &str, keys: &[&[Key]]) -> Option<Fields<'n>> {
+    pub(super) fn fields<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &str,
+        keys: &[&[Key<'_>]],
+    ) -> Option<Fields<'n>> {
         let Some(map) = node.as_map() else {
             self.wrong_type(node, what, "a map");
             return None;
@@ -81,7 +86,7 @@ impl Reader<'_> {
         );
     }
 
-    fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key]]) {
+    fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key<'_>]]) {
         let names = || keys.iter().flat_map(|set| set.iter()).map(|(name, _)| *name);
         let mut problem =
             Diagnostic::error(Code::UNKNOWN_KEY, key.span, format!("{what} has no key `{}`", key.value))

@@ -3,6 +3,7 @@
 use super::keys;
 use super::reader::{Fields, Reader};
 use crate::diag::{Code, Diagnostic};
+use crate::kind::Kinds;
 use crate::model::{
     Action, Assertion, Confirm, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure, StepSpec,
     ValueTemplate,
@@ -13,9 +14,9 @@ use crate::yaml::Node;
 /// How many groups may be inside of each other.
 const DEEPEST: usize = 32;
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     pub(super) fn step(&mut self, node: &Node) -> Option<Step> {
-        let kinds: Vec<keys::Key> = self.executor_actions();
+        let kinds = self.executor_actions();
         let fields = self.fields(node, "a step", &[keys::STEP, keys::ACTIONS, &kinds])?;
         let (key, action_node) = self.action_key(&fields, &kinds)?;
         let (action, children) = self.action(key, action_node, &fields)?;
@@ -91,17 +92,21 @@ impl Reader<'_> {
         Some(id)
     }
 
-    fn executor_actions(&self) -> Vec<keys::Key> {
-        let known = keys::EXECUTOR_ACTIONS.iter().map(|(name, _)| (*name, keys::Support::Now));
-        known.collect()
+    /// The actions of executors: those of the project, loaded or not, and those this program adds.
+    pub(super) fn executor_actions(&self) -> Vec<keys::Key<'a>> {
+        let kinds: &'a Kinds = self.kinds;
+        let ours = keys::EXECUTOR_ACTIONS.iter().map(|(name, _)| *name);
+        let own = kinds.action_keys().filter(|name| !ours.clone().any(|known| known == *name));
+        ours.clone().chain(own).map(|name| (name, keys::Support::Now)).collect()
     }
 
     /// The one action key of a step.
-    fn action_key<'n>(&mut self, fields: &Fields<'n>, kinds: &[keys::Key]) -> Option<(&'n str, &'n Node)> {
-        let is_action = |name: &str| {
-            keys::ACTIONS.iter().chain(kinds).any(|(key, _)| *key == name)
-                || self.kinds.action(name).is_some()
-        };
+    fn action_key<'n>(
+        &mut self,
+        fields: &Fields<'n>,
+        kinds: &[keys::Key<'_>],
+    ) -> Option<(&'n str, &'n Node)> {
+        let is_action = |name: &str| keys::ACTIONS.iter().chain(kinds).any(|(key, _)| *key == name);
         let mut actions = fields.map.iter().filter(|(key, _)| is_action(&key.value));
         let Some((key, node)) = actions.next() else {
             self.report(

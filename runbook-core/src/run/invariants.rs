@@ -72,14 +72,14 @@ impl Machine {
         if node.acted != node.order.is_some() {
             return Err(format!("acted is {}, order is {:?}", node.acted, node.order));
         }
-        let in_unit = matches!(plan.role, Role::Rollback(_) | Role::Cleanup(_));
-        let mut outer = self.container_of(id);
-        while is_active && in_unit {
+        if is_active && matches!(plan.role, Role::Rollback(_) | Role::Cleanup(_)) {
+            let mut outer = self.container_of(id);
+            while let Container::Group(group) = outer {
+                outer = self.container_of(group);
+            }
             if !self.state.container(outer).open {
                 return Err(format!("active in {outer:?}, which is not open"));
             }
-            let Container::Group(group) = outer else { break };
-            outer = self.container_of(group);
         }
         Ok(())
     }

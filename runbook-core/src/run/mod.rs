@@ -8,6 +8,7 @@ mod invariants;
 mod machine;
 mod outcome;
 mod state;
+mod unwind;
 mod wants;
 
 pub use event::{

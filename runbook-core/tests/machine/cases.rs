@@ -10,9 +10,14 @@ use crate::plans::books;
 use crate::trace::Trace;
 use crate::world::{World, run};
 
-/// Tries `law` on `cases` random plans, each with random numbers for its world.
+/// Tries `law` on `cases` random plans, or as many as the environment says.
 pub(crate) fn for_plans(cases: u32, law: impl Fn(Arc<Plan>, &[u16]) -> Result<(), TestCaseError>) {
     let cases = std::env::var("RUNBOOK_PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
+    exactly(cases, law);
+}
+
+/// Tries `law` on `cases` random plans, each with random numbers for its world.
+fn exactly(cases: u32, law: impl Fn(Arc<Plan>, &[u16]) -> Result<(), TestCaseError>) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let numbers = prop::collection::vec(any::<u16>(), 0..300);
     let result =
@@ -22,12 +27,23 @@ pub(crate) fn for_plans(cases: u32, law: impl Fn(Arc<Plan>, &[u16]) -> Result<()
     }
 }
 
+/// Looks at so many random runs that what can happen does.
+pub(crate) fn for_many_runs(look: impl Fn(&Trace)) {
+    exactly(RUNS, |plan, numbers| {
+        look(&random_run(plan, numbers));
+        Ok(())
+    });
+}
+
+const RUNS: u32 = 1500;
+
+fn random_run(plan: Arc<Plan>, numbers: &[u16]) -> Trace {
+    run(plan, numbers, World { people: true, chaos: !numbers.len().is_multiple_of(3) })
+}
+
 /// Tries `law` on random runs, with and without chaos.
 pub(crate) fn for_runs(law: impl Fn(&Trace) -> Result<(), TestCaseError>) {
-    for_plans(1500, |plan, numbers| {
-        let chaos = numbers.len() % 3 != 0;
-        law(&run(plan, numbers, World { people: true, chaos }))
-    });
+    for_plans(RUNS, |plan, numbers| law(&random_run(plan, numbers)));
 }
 
 /// What a law says when it is broken, with the run that breaks it.

@@ -20,22 +20,22 @@ fn any_event(number: u16, nodes: usize) -> Event {
     let attempt = (rest % 4) as u32;
     let checks = vec![CheckOutcome {
         title: "c".into(),
-        passed: rest % 2 == 0,
-        warn_only: rest % 3 == 0,
+        passed: rest.is_multiple_of(2),
+        warn_only: rest.is_multiple_of(3),
         reason: None,
         tries: 1,
     }];
     let stages = [CheckStage::DoneWhen, CheckStage::Preconditions, CheckStage::Verify];
     let endings =
         [Ending::Completed, Ending::TimedOut, Ending::Cancelled, Ending::NotStarted, Ending::Unknown];
-    let result = Box::new(StepResult::new(endings[rest % 5], rest % 2 == 0));
+    let result = Box::new(StepResult::new(endings[rest % 5], rest.is_multiple_of(2)));
     let found = [Resolution::Done, Resolution::Failed, Resolution::Retry, Resolution::Unknown];
     let choices = [Choice::Retry, Choice::Skip, Choice::Rollback, Choice::Stop];
     let outcomes = [Outcome::Succeeded, Outcome::Failed, Outcome::Stuck, Outcome::RolledBack];
     match kind {
         0 => attached(),
         1 => Event::BookChecked { checks },
-        2 => Event::Condition { node, holds: rest % 2 == 0 },
+        2 => Event::Condition { node, holds: rest.is_multiple_of(2) },
         3 => Event::Unusable { node, reason: "r".into() },
         4 | 5 => Event::Checked { node, stage: stages[rest % 3], checks },
         6 => Event::GateOpened { node, question: question("d".into()) },

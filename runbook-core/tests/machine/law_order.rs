@@ -162,7 +162,7 @@ fn a_success_was_verified() {
 
 #[test]
 fn nothing_that_may_have_happened_is_repeated_unasked() {
-    for_runs(|trace| crate::law_order::repeats(trace));
+    for_runs(repeats);
 }
 
 /// The law of intent, for runs that were put together as well.

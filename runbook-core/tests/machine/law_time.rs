@@ -44,11 +44,8 @@ fn due(trace: &Trace, end: usize, want: &Want) -> Option<Timestamp> {
         }
         Want::Act(id, attempt) if *attempt > 1 => {
             let retry = trace.plan.node(*id).spec.retry.as_ref()?;
-            let Some(last) =
-                trace.log[..end].iter().rev().find(|entry| crate::trace::node_of(&entry.event) == Some(*id))
-            else {
-                return None;
-            };
+            let own = |entry: &&runbook_core::run::Entry| crate::trace::node_of(&entry.event) == Some(*id);
+            let last = trace.log[..end].iter().rev().find(own)?;
             match &last.event {
                 Event::Ended { attempt, result, .. } if result.ending != Ending::Unknown => {
                     let was = Machine::replay(trace.plan.clone(), &trace.log[..last.seq as usize - 1]);

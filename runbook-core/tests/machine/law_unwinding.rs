@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use runbook_core::ids::NodeId;
 use runbook_core::model::RollbackMode;
 use runbook_core::plan::Role;
-use runbook_core::run::{Choice, End, Event, Phase, Stage, Undoing};
+use runbook_core::run::{Choice, End, Event, Phase, Stage, State, Undoing};
 
 use crate::cases::for_runs;
 use crate::law;
@@ -128,19 +128,26 @@ fn a_group_cleans_up_latest_first_before_it_ends() {
             }
         }
         for (group, node) in trace.plan.iter() {
-            let Some(ended) = trace.states.iter().position(|state| {
-                matches!(state.node(group).phase, Phase::Rest(End::Succeeded | End::Warned))
-            }) else {
-                continue;
-            };
             if !node.spec.action.is_group() || node.role != Role::Body {
                 continue;
             }
+            let well =
+                |state: &State| matches!(state.node(group).phase, Phase::Rest(End::Succeeded | End::Warned));
+            let over = |state: &State| {
+                let survived =
+                    state.node(group).phase == Phase::Rest(End::Failed) && state.node(group).tolerated;
+                well(state) || survived
+            };
+            let Some(ended) = trace.states.iter().position(over) else { continue };
             for (id, inner) in trace.plan.iter() {
                 let within = around(&trace.plan, id).contains(&group) && inner.role == Role::Body;
                 if within && !inner.cleanup.is_empty() && trace.began(id).is_some() {
                     let done = cleaned.iter().any(|unit| unit.of == id && unit.at <= ended);
                     law!(trace, done, "{} ended before {} was cleaned up", node.key, inner.key);
+                    let clean = trace.went_well(Role::Cleanup(id));
+                    let own = around(&trace.plan, id).first() == Some(&group);
+                    let good = !(own && well(&trace.states[ended])) || clean;
+                    law!(trace, good, "{} is good though the cleanup of {} failed", node.key, inner.key);
                 }
             }
         }

@@ -138,6 +138,18 @@ fn no_scope_ends_while_something_in_it_is_under_way() {
 }
 
 #[test]
+fn what_has_begun_comes_to_an_end() {
+    for_runs(|trace| {
+        let state = trace.machine.state();
+        for (id, node) in trace.plan.iter() {
+            let left = state.node(id).attempt > 0 && !matches!(state.node(id).phase, Phase::Rest(_));
+            law!(trace, trace.is_abandoned() || !left, "{} began and has no end", node.key);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn answers_for_something_else_are_refused() {
     for_runs(|trace| {
         for end in 1..=trace.log.len() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use runbook_core::plan::Role;
 use runbook_core::run::{Choice, Doubt, End, Ending, Event, Outcome, Phase, Stage, Undoing};
 
-use crate::cases::for_runs;
+use crate::cases::for_many_runs;
 use crate::trace::Trace;
 
 const OFTEN: [&str; 28] = [
@@ -108,11 +108,10 @@ fn happens(trace: &Trace, what: &str) -> bool {
 #[test]
 fn the_random_runs_reach_what_the_laws_speak_of() {
     let seen: RefCell<BTreeMap<&str, u32>> = RefCell::default();
-    for_runs(|trace| {
+    for_many_runs(|trace| {
         for what in OFTEN {
             *seen.borrow_mut().entry(what).or_default() += u32::from(happens(trace, what));
         }
-        Ok(())
     });
     let seen = seen.into_inner();
     let rare: Vec<_> = seen.iter().filter(|(_, times)| **times < 5).collect();

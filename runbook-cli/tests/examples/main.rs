@@ -1,0 +1,8 @@
+//! The examples, as their readers use them: every file is valid and plans, and each is run on real files.
+
+mod backups;
+mod every;
+mod ingestion;
+mod quickstart;
+mod sqlite;
+mod support;
