@@ -1,7 +1,7 @@
 //! Commands that are killed together with their engine: nobody can know how far they came.
 
 use runbook_core::drive::doubt_token;
-use runbook_core::port::{Reply, Store};
+use runbook_core::port::{LockState, Reply, Store};
 use runbook_core::run::{Outcome, Resolution, Status};
 
 use crate::support::{Place, is_in_doubt};
@@ -160,12 +160,6 @@ on_failure: {rollback: auto}
 async fn work_in_doubt_keeps_the_lock() {
     let place = killed(&format!("lock: key\n{}", book(""))).await;
     assert_waits(&place).await;
-    let store = place.store();
     let run = place.run().await.unwrap();
-    let record = store.record(&run).await.unwrap();
-    let other =
-        runbook_core::port::RunRecord { id: runbook_core::store::new_run_id(record.started), ..record };
-    store.create(&other, &runbook_core::store::this_process()).await.unwrap();
-    let held = store.lock("key", &other.id).await.unwrap();
-    assert_eq!(held, runbook_core::port::LockState::HeldBy(run));
+    assert_eq!(place.lock_for_another("key").await, LockState::HeldBy(run));
 }

@@ -1,7 +1,7 @@
 //! A kill just before and just after every commit of the store.
 
+use runbook_core::port::LockState;
 use runbook_core::run::Outcome;
-use runbook_core::store::SqliteStore;
 
 use crate::support::{Place, ROLLED_BACK, is_in_doubt, is_rolled_back};
 
@@ -12,21 +12,15 @@ async fn killed_at(point: &str, at: &[u64]) -> bool {
     let name = format!("{point} {at:?}");
     for (nth, commit) in at.iter().enumerate() {
         let ended = place.engine(Some((point, *commit))).ends();
-        if ended {
-            is_rolled_back(&place.effects()).unwrap_or_else(|e| panic!("{name}: {e}"));
-            return nth > 0;
-        }
-    }
-    let before = place.effects();
-    if at.iter().all(|commit| *commit == 1) && point == "before commit" {
-        assert_eq!(before, Vec::<String>::new(), "no record, no action");
-    }
-    if let Some(run) = place.run().await {
+        let Some(run) = place.run().await else {
+            assert_eq!(place.effects(), Vec::<String>::new(), "no record, no action");
+            continue;
+        };
         place.store().verify(&run).await.unwrap();
-        if is_over(&place.store(), &run).await {
-            is_rolled_back(&before).unwrap_or_else(|e| panic!("{name}: {e}"));
+        if place.is_over().await {
+            is_rolled_back(&place.effects()).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_lock_is_free(&place).await;
-            return true;
+            return nth > 0 || !ended;
         }
     }
     let end = place.carry_out().await;
@@ -37,21 +31,9 @@ async fn killed_at(point: &str, at: &[u64]) -> bool {
     true
 }
 
-async fn is_over(store: &SqliteStore, run: &runbook_core::ids::RunId) -> bool {
-    use runbook_core::port::Store;
-    let log = store.entries(run).await.unwrap();
-    log.iter().any(|entry| matches!(entry.event, runbook_core::run::Event::Finished { .. }))
-}
-
 /// Another run can have the lock.
 async fn assert_lock_is_free(place: &Place) {
-    use runbook_core::port::{LockState, RunRecord, Store};
-    let store = place.store();
-    let run = place.run().await.unwrap();
-    let record = store.record(&run).await.unwrap();
-    let other = RunRecord { id: runbook_core::store::new_run_id(record.started), ..record };
-    store.create(&other, &runbook_core::store::this_process()).await.unwrap();
-    assert_eq!(store.lock("kills", &other.id).await.unwrap(), LockState::Held);
+    assert_eq!(place.lock_for_another("kills").await, LockState::Held);
 }
 
 /// All commits of the first engine, shared between two workers.

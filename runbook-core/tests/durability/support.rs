@@ -14,10 +14,10 @@ use jiff::Timestamp;
 use runbook_core::drive::{Engine, RunEnd};
 use runbook_core::ids::RunId;
 use runbook_core::plan::{Plan, PlanRequest};
-use runbook_core::port::{PendingAnswer, Reply, Store};
+use runbook_core::port::{LockState, PendingAnswer, Reply, RunRecord, Store};
 use runbook_core::read;
 use runbook_core::run::{Answerer, Ending, Entry, Event, Machine};
-use runbook_core::store::SqliteStore;
+use runbook_core::store::{SqliteStore, new_run_id, this_process};
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
 const STATE: &str = "RUNBOOK_TEST_STATE";
@@ -78,6 +78,21 @@ impl Place {
     /// Starts or goes on with the run in this process, until the engine leaves it.
     pub(crate) async fn carry_out(&self) -> RunEnd {
         carry_out(self.0.path(), self.store()).await
+    }
+
+    /// Whether the one run is over.
+    pub(crate) async fn is_over(&self) -> bool {
+        self.run().await.is_some()
+            && self.log().await.iter().any(|entry| matches!(entry.event, Event::Finished { .. }))
+    }
+
+    /// Has another run take the lock `key`.
+    pub(crate) async fn lock_for_another(&self, key: &str) -> LockState {
+        let store = self.store();
+        let record = store.record(&only_run(&*store).await.unwrap()).await.unwrap();
+        let other = RunRecord { id: new_run_id(record.started), ..record };
+        store.create(&other, &this_process()).await.unwrap();
+        store.lock(key, &other.id).await.unwrap()
     }
 
     pub(crate) async fn log(&self) -> Vec<Entry> {
