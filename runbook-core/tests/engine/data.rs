@@ -94,7 +94,8 @@ async fn output_that_is_too_large_for_the_log_is_kept_in_a_file() {
         ["succeeded", "succeeded", "failed", "pending"]
     );
     let reason = end.reason("uses");
-    assert!(reason.contains("stdout") && reason.contains("too large"), "{reason}");
+    assert!(reason.contains("`steps.big.stdout`") && reason.contains("3145732 bytes"), "{reason}");
+    assert!(reason.contains("steps/big.1/stdout"), "where it is: {reason}");
 
     let captured = &end.state("big").result.as_ref().unwrap().stdout;
     assert_eq!(captured.bytes, size + 4);
@@ -128,12 +129,13 @@ async fn an_output_over_a_result_that_is_too_large_says_so() {
     let end = bench
         .run(
             "steps:
-  - {id: big, effect: change, run: 'head -c 1200000 /dev/zero; echo x >> effects', outputs: {text: result.stdout}}
+  - {id: big, effect: change, run: 'head -c 1200000 /dev/zero; echo x >> effects', outputs: {text: \"result.stdout | default('nothing')\"}}
 ",
         )
         .await;
     assert_eq!(end.outcome(), "failed");
     assert!(end.reason("big").contains("too large"), "{}", end.reason("big"));
+    assert!(end.reason("big").contains("1200000 bytes"), "{}", end.reason("big"));
     assert_eq!(bench.effects(), ["x"]);
 }
 

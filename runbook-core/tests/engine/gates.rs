@@ -21,7 +21,7 @@ async fn a_yes_lets_the_step_act() {
     let bench = Bench::new().people(|_, ask| {
         let Ask::Gate { question, .. } = ask else { return None };
         assert_eq!(question.message, "Really?");
-        assert_eq!(question.action.trim(), "echo gated >> effects", "{question:?}");
+        assert!(question.action.ends_with("\necho gated >> effects"), "{question:?}");
         assert_eq!(question.show.as_deref(), Some("because succeeded"));
         assert_eq!(question.undo, ["take it back"]);
         approve()

@@ -112,7 +112,7 @@ async fn verification_is_asked_again_until_it_is_good_in_a_row() {
   - id: a
     effect: change
     run: echo a >> effects
-    verify: [{{run: '{count}', effect: read, effect_because: counts, retry: {{every: 10ms, within: 20s, consecutive: 2}}}}]
+    verify: [{{run: '{count}', retry: {{every: 10ms, within: 20s, consecutive: 2}}}}]
 "
         ))
         .await;
@@ -127,7 +127,7 @@ async fn a_step_that_is_not_verified_has_failed() {
     let end = bench
         .run(
             "steps:
-  - {id: a, probe: ok, verify: [{run: ['false'], severity: warn}, 'result != none']}
+  - {id: a, probe: ok, verify: [{run: ['false'], severity: warn}, '1 == 1']}
   - {id: b, probe: ok, settle: 20ms, verify: [{title: is up, run: ['false'], retry: {every: 5ms, attempts: 3}}]}
 ",
         )
@@ -228,8 +228,7 @@ async fn no_more_actions_than_jobs_are_under_way() {
 async fn checks_count_as_jobs_too() {
     let bench = Bench::new().jobs(2);
     // Each check counts those under way at the same time, itself included.
-    let check = "run: 'touch now.$$; ls | grep -c now >> most; sleep 0.05; rm now.$$', effect: read, \
-                 effect_because: cleans up";
+    let check = "run: 'touch now.$$; ls | grep -c now >> most; sleep 0.05; rm now.$$'";
     let end = bench.run(&many(&format!("probe: ok, preconditions: [{{{check}}}]"))).await;
     assert_eq!(end.outcome(), "succeeded", "{}", end.reason("s0"));
     let text = std::fs::read_to_string(bench.path("most")).unwrap();
