@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +23,8 @@ use crate::render::{
     RenderError, Rendered, RunFacts, Scopes, evaluate_outputs, gate_question, render_action,
 };
 use crate::run::{
-    Answerer, CheckOutcome, CheckStage, Ending, Entry, Event, Machine, Outcome, Phase, Resolution,
-    StepResult, Undoing, Want,
+    Answerer, CheckOutcome, CheckStage, Ending, Entry, Event, Machine, Outcome, Phase, StepResult, Undoing,
+    Want,
 };
 use crate::value::Object;
 
@@ -80,6 +80,7 @@ impl Session {
             world: Arc::clone(&world),
             plan: Arc::clone(machine.plan()),
             run: record.id.to_string(),
+            checks: Arc::new(Semaphore::new(world.jobs)),
             directory: world.store.directory(&record.id),
         };
         Session {
@@ -103,7 +104,8 @@ impl Session {
     /// Carries the run out until it is over or waits for people.
     pub(super) async fn carry_out(mut self) -> Result<RunEnd, EngineError> {
         let result = self.work().await;
-        self.tasks.abort_all();
+        // To their end: another engine may take the run as soon as this one has given it up.
+        self.tasks.shutdown().await;
         self.context.connections.close().await;
         let released = self.world.store.release(&self.record.id, &self.claim).await;
         result?;
@@ -131,6 +133,9 @@ impl Session {
             let wants = self.machine.wants(now);
             self.drop_unwanted(&wants);
             let (events, launches) = self.answer_at_once(&wants, now);
+            if wants.iter().any(|want| matches!(want, Want::Finish(outcome) if *outcome != Outcome::Stuck)) {
+                self.free_locks().await?;
+            }
             if !events.is_empty() {
                 let admitted = self.commit(events).await?;
                 if !admitted.contains(&true) {
@@ -158,7 +163,9 @@ impl Session {
     /// Whether everything that is wanted waits for people who are not there.
     fn only_people_wanted(&self, wants: &[Want]) -> bool {
         let mut for_people = wants.iter().filter(|want| !matches!(want, Want::Wake(_))).peekable();
-        for_people.peek().is_some() && for_people.all(|want| self.nobody.contains(want))
+        for_people.peek().is_some()
+            && for_people.all(|want| self.nobody.contains(want))
+            && !self.machine.goes_on_by_itself()
     }
 
     async fn suspend(&mut self, waiting: Vec<NodeId>) -> Result<(), EngineError> {
@@ -168,10 +175,16 @@ impl Session {
 
     async fn over(&mut self) -> Result<(), EngineError> {
         // Work that is half done keeps others out until somebody has looked after it.
-        if self.machine.state().finished != Some(Outcome::Stuck) {
-            self.world.store.unlock(&self.record.id).await?;
+        match self.machine.state().finished {
+            Some(Outcome::Stuck) => Ok(()),
+            _ => self.free_locks().await,
         }
-        Ok(())
+    }
+
+    /// Nothing is left to do: others may begin. Before the end is written down, because nobody takes up a
+    /// run that is over to free what an engine that was killed in between has left.
+    async fn free_locks(&self) -> Result<(), EngineError> {
+        Ok(self.world.store.unlock(&self.record.id).await?)
     }
 
     // ── the log ─────────────────────────────────────────────────────────────────────────────────
@@ -200,9 +213,7 @@ impl Session {
             self.world.store.append(&self.record.id, &entries, status, durability).await?;
             for entry in &entries {
                 self.forget_files(&entry.event);
-                for reporter in &self.world.reporters {
-                    reporter.entry(self.machine.plan(), self.machine.state(), entry);
-                }
+                self.world.entry(self.machine.plan(), self.machine.state(), entry);
             }
         }
         Ok(admitted)
@@ -481,12 +492,11 @@ impl Session {
 
     fn recover(&mut self, id: NodeId, number: u32) {
         let want = Want::Recover(id, number);
-        let engine =
-            |resolution, why: &str| Event::Resolved { node: id, resolution, by: Answerer::engine(why) };
         let (rendered, scope) = match self.rendered(id) {
             Ok(rendered) => rendered,
             Err(_) => {
-                let event = engine(Resolution::Unknown, "it cannot be rendered any more");
+                let result = StepResult::failure(Ending::Unknown, "it cannot be rendered any more");
+                let event = Event::Ended { node: id, attempt: number, result: Box::new(result) };
                 return self.task(want, async move { vec![event] });
             }
         };
@@ -495,28 +505,21 @@ impl Session {
         self.stops.insert(id, stop.clone());
         let attempt = Attempt { node: id, number, rendered, scope, stop };
         let context = self.context.clone();
-        let never = engine(Resolution::Retry, "it never began");
         self.task(want, async move {
-            match attempt.recover(context, started).await {
-                Some(result) => vec![Event::Ended { node: id, attempt: number, result: Box::new(result) }],
-                None => vec![never],
-            }
+            let result = attempt.recover(context, started).await;
+            vec![Event::Ended { node: id, attempt: number, result: Box::new(result) }]
         });
     }
 
     fn ask(&mut self, want: &Want) {
         let question = self.question(want);
-        let Some(approver) = self.world.approver.clone() else {
-            self.nobody.insert(want.clone());
-            return;
-        };
-        let (Some(question), plan) = (question, Arc::clone(&self.context.plan)) else {
-            self.nobody.insert(want.clone());
-            return;
-        };
+        let (approver, plan) = (self.world.approver.clone(), Arc::clone(&self.context.plan));
         let name = want.clone();
         let state = self.machine.state().clone();
         let handle = self.tasks.spawn(async move {
+            let (Some(approver), Some(question)) = (approver, question) else {
+                return Done { want: name, events: Vec::new(), nobody: true };
+            };
             let answer = approver.ask(&plan, &question).await;
             let nobody = answer.is_none();
             let event = answer.and_then(|(reply, by)| answers::event_of(&name, &plan, &state, reply, by));
@@ -590,6 +593,10 @@ impl Session {
                 // Whatever else has ended meanwhile goes into the same write.
                 while let Some(done) = self.tasks.try_join_next_with_id() {
                     events.extend(self.ended(done));
+                }
+                if events.iter().any(|event| matches!(event, Event::RollbackDecided { .. })) {
+                    // Somebody may have left word for this before anybody was asked.
+                    self.take_left_answers().await?;
                 }
                 self.commit(events).await?;
             }
