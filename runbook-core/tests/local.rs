@@ -405,7 +405,7 @@ async fn nothing_is_left_of_many_commands() {
 async fn files_and_ports_can_be_asked_about() {
     let place = Place::new();
     let file = place.write("file", "12345");
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o0)).unwrap();
     let connection = LocalConnector::inherit().connect(&Target::local()).await.unwrap();
     let facts = connection.file_facts(&file).await.unwrap().unwrap();
     assert_eq!((facts.size, facts.is_directory), (5, false));

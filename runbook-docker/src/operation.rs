@@ -80,7 +80,7 @@ impl Operations {
     /// `docker restart worker`: the command that a person would type.
     pub(crate) fn show(&self, params: &Value) -> String {
         let mut words = vec![self.program.to_owned()];
-        let mut option = |words: &mut Vec<String>, name: &str| match params.get(name) {
+        let option = |words: &mut Vec<String>, name: &str| match params.get(name) {
             None | Some(Value::Null | Value::Bool(false)) => {}
             Some(Value::Bool(true)) => words.push(format!("--{name}")),
             Some(value) => words.push(format!("--{name}={}", one_line(value))),

@@ -242,10 +242,10 @@ impl Engine {
             Some(_) => {}
             None => return Err(not_now("the run is not over; resume or abandon it")),
         }
-        if let Some(lock) = &machine.plan().lock {
-            if let LockState::HeldBy(holder) = self.world.store.lock(&lock.key, run).await? {
-                return Err(EngineError::Locked { key: lock.key.clone(), holder });
-            }
+        if let Some(lock) = &machine.plan().lock
+            && let LockState::HeldBy(holder) = self.world.store.lock(&lock.key, run).await?
+        {
+            return Err(EngineError::Locked { key: lock.key.clone(), holder });
         }
         Ok(())
     }

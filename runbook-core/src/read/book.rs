@@ -84,21 +84,21 @@ impl Reader<'_> {
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
-        if let Some(node) = self.require(fields, "name", "a runbook") {
-            if let Some(name) = self.spanned_text(node, "`name`") {
-                if !is_name(&name.value) {
-                    self.report(
-                        Diagnostic::error(
-                            Code::BAD_NAME,
-                            name.span,
-                            format!("`{}` cannot be a runbook's name", name.value),
-                        )
-                        .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
-                        .help("put text for people under `title`"),
-                    );
-                }
-                meta.name = name.value;
+        if let Some(node) = self.require(fields, "name", "a runbook")
+            && let Some(name) = self.spanned_text(node, "`name`")
+        {
+            if !is_name(&name.value) {
+                self.report(
+                    Diagnostic::error(
+                        Code::BAD_NAME,
+                        name.span,
+                        format!("`{}` cannot be a runbook's name", name.value),
+                    )
+                    .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
+                    .help("put text for people under `title`"),
+                );
             }
+            meta.name = name.value;
         }
         let mut text = |key: &str| fields.get(key).and_then(|node| self.text(node, &format!("`{key}`")));
         meta.title = text("title");
@@ -114,15 +114,15 @@ impl Reader<'_> {
                 meta.links.push(Link { title, url });
             }
         }
-        if let Some(node) = fields.get("review_by") {
-            if let Some(text) = self.text(node, "`review_by`") {
-                match text.parse() {
-                    Ok(date) => meta.review_by = Some(date),
-                    Err(_) => self.report(
-                        Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
-                            .help("write for example `2027-01-31`"),
-                    ),
-                }
+        if let Some(node) = fields.get("review_by")
+            && let Some(text) = self.text(node, "`review_by`")
+        {
+            match text.parse() {
+                Ok(date) => meta.review_by = Some(date),
+                Err(_) => self.report(
+                    Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
+                        .help("write for example `2027-01-31`"),
+                ),
             }
         }
         meta
@@ -263,7 +263,10 @@ impl Reader<'_> {
         if items.is_empty() && node.as_seq().is_some() {
             self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, format!("{what} holds no step")));
         }
-        items.iter().filter_map(|item| self.step(item)).collect()
+        // Steps are large: a list that grows would move each of them several times.
+        let mut steps = Vec::with_capacity(items.len());
+        steps.extend(items.iter().filter_map(|item| self.step(item)));
+        steps
     }
 
     pub(super) fn outputs(&mut self, node: &Node) -> Vec<(Spanned<String>, crate::expr::Expr)> {

@@ -107,15 +107,15 @@ fn text(name: &str, matcher: &TextMatcher, found: Option<&str>, scope: &Object) 
             return Err(format!("{name} does not contain `{part}`: {}", shown()));
         }
     }
-    if let Some(source) = &matcher.matches {
-        if !pattern(source)?.is_match(found) {
-            return Err(format!("{name} does not match `{source}`: {}", shown()));
-        }
+    if let Some(source) = &matcher.matches
+        && !pattern(source)?.is_match(found)
+    {
+        return Err(format!("{name} does not match `{source}`: {}", shown()));
     }
-    if let Some(source) = &matcher.not_matches {
-        if let Some(hit) = pattern(source)?.find(found) {
-            return Err(format!("{name} matches `{source}`: `{}`", hit.as_str()));
-        }
+    if let Some(source) = &matcher.not_matches
+        && let Some(hit) = pattern(source)?.find(found)
+    {
+        return Err(format!("{name} matches `{source}`: `{}`", hit.as_str()));
     }
     match matcher.empty {
         Some(true) if !found.trim().is_empty() => Err(format!("{name} is not empty: {}", shown())),

@@ -54,10 +54,10 @@ impl Scopes {
         for expression in expressions {
             for reference in expression.references() {
                 let mut path = reference.path.iter();
-                if path.next().is_some_and(|root| root == "steps") {
-                    if let Some((name, id)) = path.next().and_then(|n| Some((n, *self.by_id.get(n)?))) {
-                        steps.entry(name.clone()).or_insert_with(|| self.step(state, id));
-                    }
+                if path.next().is_some_and(|root| root == "steps")
+                    && let Some((name, id)) = path.next().and_then(|n| Some((n, *self.by_id.get(n)?)))
+                {
+                    steps.entry(name.clone()).or_insert_with(|| self.step(state, id));
                 }
             }
         }
