@@ -124,7 +124,6 @@ impl Session {
         let mut first = vec![attached];
         first.extend(self.then.take());
         self.commit(first).await?;
-        self.take_left_answers().await?;
         loop {
             if self.machine.state().finished.is_some() {
                 return self.over().await;
@@ -144,6 +143,13 @@ impl Session {
                     return Err(EngineError::Setup(text));
                 }
                 self.launch(launches, &admitted);
+                continue;
+            }
+            // Only now is it certain what is asked: a resumed step looks again whether it is done already.
+            let is_new = |want: &Want| !self.in_flight.contains_key(want) && !self.nobody.contains(want);
+            if wants.iter().any(|want| want.is_for_people() && is_new(want))
+                && self.take_left_answers().await?
+            {
                 continue;
             }
             self.start_tasks(&wants);
@@ -605,7 +611,9 @@ impl Session {
                 None => self.interruptible = false,
             },
             () = sleep => {}
-            () = look => self.take_left_answers().await?,
+            () = look => {
+                self.take_left_answers().await?;
+            }
         }
         Ok(())
     }
@@ -672,9 +680,10 @@ impl Session {
         Ok(())
     }
 
-    /// Answers that somebody left in the store, by `runbook approve` for example.
-    async fn take_left_answers(&mut self) -> Result<(), EngineError> {
+    /// Answers that somebody left in the store, by `runbook approve` for example. Says whether any fits.
+    async fn take_left_answers(&mut self) -> Result<bool, EngineError> {
         let left = self.world.store.answers(&self.record.id).await?;
+        let mut taken = false;
         for answer in left {
             let (plan, state) = (Arc::clone(&self.context.plan), self.machine.state());
             let wants = self.machine.wants(self.world.clock.now());
@@ -685,9 +694,9 @@ impl Session {
             let Some(event) = answers::event_of(want, &plan, state, answer.reply, answer.by) else {
                 continue;
             };
-            self.commit(vec![event]).await?;
+            taken |= self.commit(vec![event]).await?.contains(&true);
         }
-        Ok(())
+        Ok(taken)
     }
 }
 
