@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration as StdDuration;
+use std::time::{Duration as StdDuration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
@@ -30,6 +30,10 @@ use crate::value::Object;
 
 /// How often answers that were left in the store are looked for while people are asked.
 const LOOK_FOR_ANSWERS: StdDuration = StdDuration::from_millis(300);
+
+/// How long an entry that can be asked again may wait to be written, and how many may.
+const WRITE_WITHIN: StdDuration = StdDuration::from_millis(10);
+const MOST_UNWRITTEN: usize = 256;
 
 /// What a session begins with.
 pub(super) struct Begin {
@@ -69,6 +73,9 @@ pub(super) struct Session {
     stops: HashMap<NodeId, CancellationToken>,
     nobody: HashSet<Want>,
     interruptible: bool,
+    /// Entries that are applied and can still be lost.
+    unwritten: Vec<Entry>,
+    unwritten_since: Option<Instant>,
 }
 
 impl Session {
@@ -98,6 +105,8 @@ impl Session {
             stops: HashMap::new(),
             nobody: HashSet::new(),
             interruptible: true,
+            unwritten: Vec::new(),
+            unwritten_since: None,
         }
     }
 
@@ -162,7 +171,12 @@ impl Session {
             if self.tasks.is_empty() && self.only_people_wanted(&wants) {
                 return self.suspend(people).await;
             }
-            self.wait(wake, wants.iter().any(Want::is_for_people)).await?;
+            let people = wants.iter().any(Want::is_for_people);
+            if people {
+                // Whoever answers from outside must see what is asked.
+                self.write().await?;
+            }
+            self.wait(wake, people).await?;
         }
     }
 
@@ -195,34 +209,61 @@ impl Session {
 
     // ── the log ─────────────────────────────────────────────────────────────────────────────────
 
-    /// Writes the events that fit to the log, and tells everybody. Says which of them did.
+    /// Takes the events that fit into the log, and says which of them did.
     ///
-    /// They are applied before they are written, because one may change whether the next fits; but
-    /// nothing they allow is begun before the write has returned.
+    /// They are applied before they are written, because one may change whether the next fits; but no
+    /// effect that they allow is begun before the write has returned. What can be asked again after a
+    /// crash may wait a moment, so that many small entries share a write.
     async fn commit(&mut self, events: Vec<Event>) -> Result<Vec<bool>, EngineError> {
         let at = self.world.clock.now();
-        let mut entries = Vec::with_capacity(events.len());
         let mut admitted = Vec::with_capacity(events.len());
+        let mut must_be_written = false;
         for event in events {
             let fits = self.machine.admit(&event).is_ok();
             admitted.push(fits);
             if fits {
+                must_be_written |= !self.may_wait(&event);
                 let entry = Entry { seq: self.machine.state().seq + 1, at, event };
                 self.machine.apply(&entry);
-                entries.push(entry);
+                self.unwritten.push(entry);
             }
         }
-        if !entries.is_empty() {
-            let durability = entries.iter().map(|entry| self.durability(&entry.event)).max();
-            let status = self.machine.state().run_status();
-            let durability = durability.unwrap_or(Durability::Process);
-            self.world.store.append(&self.record.id, &entries, status, durability).await?;
-            for entry in &entries {
-                self.forget_files(&entry.event);
-                self.world.entry(self.machine.plan(), self.machine.state(), entry);
-            }
+        if must_be_written || self.unwritten.len() >= MOST_UNWRITTEN || self.is_late() {
+            self.write().await?;
+        } else if !self.unwritten.is_empty() {
+            self.unwritten_since.get_or_insert_with(Instant::now);
         }
         Ok(admitted)
+    }
+
+    /// Writes what has not been written yet, and tells everybody.
+    async fn write(&mut self) -> Result<(), EngineError> {
+        self.unwritten_since = None;
+        let entries = std::mem::take(&mut self.unwritten);
+        let Some(durability) = entries.iter().map(|entry| self.durability(&entry.event)).max() else {
+            return Ok(());
+        };
+        let status = self.machine.state().run_status();
+        self.world.store.append(&self.record.id, &entries, status, durability).await?;
+        for entry in &entries {
+            self.forget_files(&entry.event);
+            self.world.entry(self.machine.plan(), self.machine.state(), entry);
+        }
+        Ok(())
+    }
+
+    fn is_late(&self) -> bool {
+        self.unwritten_since.is_some_and(|since| since.elapsed() >= WRITE_WITHIN)
+    }
+
+    /// Whether losing this entry in a crash costs no more than asking or looking again. What became of
+    /// an effect is among it: its executor can still be asked, and the next intent is written with it.
+    fn may_wait(&self, event: &Event) -> bool {
+        match event {
+            Event::Condition { .. } | Event::Checked { .. } | Event::Ended { .. } => true,
+            Event::Started { .. } => self.durability(event) == Durability::Process,
+            _ => false,
+        }
     }
 
     /// Intents of effects, decisions of people and the end must survive the machine. Everything else
@@ -593,6 +634,13 @@ impl Session {
                 false => std::future::pending().await,
             }
         };
+        let late = self.unwritten_since.map(|since| since + WRITE_WITHIN);
+        let late = async move {
+            match late {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             Some(done) = self.tasks.join_next_with_id() => {
                 let mut events = self.ended(done);
@@ -610,6 +658,7 @@ impl Session {
                 Some(who) => self.interrupted(&who).await?,
                 None => self.interruptible = false,
             },
+            () = late => self.write().await?,
             () = sleep => {}
             () = look => {
                 self.take_left_answers().await?;
