@@ -302,12 +302,5 @@ on_failure: {rollback: auto}
 async fn lost(bench: &Bench, book: &str) -> RunId {
     let run = bench.start(book).await;
     bench.probe.is_called("a.1").await;
-    // This process lives, and so does its claim: another run gets the same log, and an engine that is dead.
-    let log = bench.log(run.id()).await;
-    let record = bench.store.record(run.id()).await.unwrap();
-    let record = RunRecord { id: runbook_core::store::new_run_id(record.started), ..record };
-    let dead = EngineClaim { pid: 0, ..runbook_core::store::this_process() };
-    bench.store.create(&record, &dead).await.unwrap();
-    bench.store.append(&record.id, &log, "running", Durability::Process).await.unwrap();
-    record.id
+    bench.with_log(run.id(), &bench.log(run.id()).await).await
 }

@@ -6,6 +6,7 @@ mod data;
 mod faults;
 mod gates;
 mod locks;
+mod long;
 mod people;
 mod steps;
 mod support;

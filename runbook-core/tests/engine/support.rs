@@ -15,11 +15,12 @@ use runbook_core::kind::ActionKind;
 use runbook_core::model::Effect;
 use runbook_core::plan::{Plan, PlanRequest};
 use runbook_core::port::{
-    ActionContext, Approver, Ask, Executor, Notice, PendingAnswer, Reply, Reporter, Store,
+    ActionContext, Approver, Ask, Durability, EngineClaim, Executor, Notice, PendingAnswer, Reply, Reporter,
+    RunRecord, Store,
 };
 use runbook_core::read;
 use runbook_core::run::{Answerer, Choice, Decision, Ending, Entry, State, Status, StepResult, Undoing};
-use runbook_core::store::MemoryStore;
+use runbook_core::store::{MemoryStore, new_run_id, this_process};
 use runbook_core::value::{Duration as Span, Object, Value};
 use runbook_core::yaml::Node;
 
@@ -140,6 +141,15 @@ impl Bench {
     pub(crate) async fn leave(&self, run: &RunId, token: String, reply: Reply) -> bool {
         let answer = PendingAnswer { token, reply, by: Answerer::new("bob", "test"), at: Timestamp::now() };
         self.store.leave_answer(run, &answer).await.unwrap()
+    }
+
+    /// A run like `run` with another log, whose engine is dead.
+    pub(crate) async fn with_log(&self, run: &RunId, log: &[Entry]) -> RunId {
+        let record = self.store.record(run).await.unwrap();
+        let record = RunRecord { id: new_run_id(record.started), ..record };
+        self.store.create(&record, &EngineClaim { pid: 0, ..this_process() }).await.unwrap();
+        self.store.append(&record.id, log, "running", Durability::Process).await.unwrap();
+        record.id
     }
 
     pub(crate) async fn log(&self, run: &RunId) -> Vec<Entry> {
