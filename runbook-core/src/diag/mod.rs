@@ -175,6 +175,11 @@ impl Diagnostics {
         self.items
     }
 
+    /// What was found so far, in the order found.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.items.iter()
+    }
+
     /// How many were found.
     pub fn len(&self) -> usize {
         self.items.len()

@@ -135,6 +135,9 @@ pub(super) const ACTIONS: &[Key] = &[
 pub(super) const EXECUTOR_ACTIONS: &[(&str, &str)] =
     &[("http", "runbook-http"), ("docker", "runbook-docker"), ("compose", "runbook-docker")];
 
+/// The same, as keys.
+pub(super) const EXECUTORS: &[Key] = &[("http", Now), ("docker", Now), ("compose", Now)];
+
 /// Step keys that only mean something for commands.
 pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell"];
 
@@ -156,7 +159,7 @@ pub(super) const CONFIRM: &[Key] = &[
 pub(super) const MANUAL: &[Key] =
     &[("instructions", Now), ("checklist", Now), ("fields", Now), ("roles", Later), ("timeout", Later)];
 
-pub(super) const WAIT: &[Key] = &[("for", Later), ("every", Later), ("within", Later)];
+pub(super) const WAIT: &[Key] = &[("for", Later), ("every", Now), ("within", Now)];
 
 pub(super) const ASSERTION: &[Key] = &[("that", Now), ("message", Now)];
 
