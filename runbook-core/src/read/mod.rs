@@ -102,7 +102,10 @@ pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
 /// Whether `problem` is about what stands directly before the place `end` at which the text breaks off.
 fn breaks_off(problem: &Diagnostic, text: &str, end: usize) -> bool {
     let between = text.get(problem.primary.span.end as usize..end);
-    between.is_some_and(|between| between.trim().is_empty())
+    between.is_some_and(|between| match problem.code {
+        Code::UNCLOSED_INTERPOLATION => !between.contains('\n'),
+        _ => between.trim().is_empty(),
+    })
 }
 
 /// Problems after which the tree does not hold all of the text.

@@ -133,7 +133,12 @@ impl Reader<'_> {
         let meant = problem.help.first().cloned();
         self.report(match &meant {
             Some(_) => problem,
-            None => problem.help(format!("known keys: {}", names().collect::<Vec<_>>().join(", "))),
+            None => {
+                let offered =
+                    keys.iter().flat_map(|set| set.iter()).filter(|(_, support)| *support == Support::Now);
+                let offered: Vec<_> = offered.map(|(name, _)| *name).collect();
+                problem.help(format!("known keys: {}", offered.join(", ")))
+            }
         });
         let is_action = |set: &[Key]| set.first().is_some_and(|(name, _)| *name == "run");
         let actions = keys.iter().filter(|set| is_action(set)).flat_map(|set| set.iter());
