@@ -45,10 +45,13 @@ impl World {
     }
 }
 
+/// A connection that is opened once, by whoever needs it first.
+type Opened = Arc<OnceCell<Arc<dyn Connection>>>;
+
 /// The connections of one run: each opened when it is first needed, then kept.
 pub(super) struct RunConnections {
     world: Arc<World>,
-    open: Mutex<HashMap<String, Arc<OnceCell<Arc<dyn Connection>>>>>,
+    open: Mutex<HashMap<String, Opened>>,
 }
 
 impl RunConnections {
