@@ -263,7 +263,10 @@ impl Reader<'_> {
         if items.is_empty() && node.as_seq().is_some() {
             self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, format!("{what} holds no step")));
         }
-        items.iter().filter_map(|item| self.step(item)).collect()
+        // Steps are large: a list that grows would move each of them several times.
+        let mut steps = Vec::with_capacity(items.len());
+        steps.extend(items.iter().filter_map(|item| self.step(item)));
+        steps
     }
 
     pub(super) fn outputs(&mut self, node: &Node) -> Vec<(Spanned<String>, crate::expr::Expr)> {
