@@ -2,6 +2,8 @@
 //!
 //! `RUNBOOK_BLESS=1 cargo test -p runbook-core --test docs` writes the generated pages anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

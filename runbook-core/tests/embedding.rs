@@ -1,5 +1,7 @@
 //! The embedding examples do what they say.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[path = "../examples/embed.rs"]
 mod embed;
 #[path = "../examples/own_action.rs"]

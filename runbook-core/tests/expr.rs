@@ -1,5 +1,7 @@
 //! Expressions and templates, through what other modules see of them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::ops::Range;
 
 use proptest::prelude::*;

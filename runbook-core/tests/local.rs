@@ -1,5 +1,7 @@
 //! Commands on this machine: what they get, how they end, and what is left of them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod local_support;
 
 use std::os::unix::fs::PermissionsExt;

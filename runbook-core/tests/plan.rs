@@ -1,5 +1,7 @@
 //! From a runbook to a frozen plan.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use runbook_core::diag::Diagnostic;
 use runbook_core::ids::NodeId;
 use runbook_core::kind::Kinds;

@@ -1,5 +1,7 @@
 //! The test support, and the engine as it shows through it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::Arc;
 
 use runbook_core::drive::{Engine, EngineBuilder, EventStream, RunEnd};

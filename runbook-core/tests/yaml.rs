@@ -1,5 +1,7 @@
 //! YAML to a tree with places: what is accepted, what is refused, and where.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use proptest::prelude::*;
 use runbook_core::diag::{Code, Diagnostic, Diagnostics};
 use runbook_core::source::{LineColumn, Source, SourceId};

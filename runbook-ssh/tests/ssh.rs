@@ -1,5 +1,7 @@
 //! The target kind `ssh`, as a program that embeds it sees it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use runbook_core::diag::{Code, Diagnostics};
 use runbook_core::drive::Engine;
 use runbook_core::kind::{Kinds, Target, TargetKind};

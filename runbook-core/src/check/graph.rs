@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::order::Order;
 use super::suggest::Suggest;
+use super::unread::Unread;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::NodeId;
 use crate::model::{Action, Runbook, Step};
@@ -63,14 +64,20 @@ pub struct Graph<'a> {
     steps: Vec<Placed<'a>>,
     ids: HashMap<&'a str, NodeId>,
     order: Option<Order>,
+    loose: Vec<NodeId>,
 }
 
 impl<'a> Graph<'a> {
     /// The graph of `runbook`. Ids that are there twice, `needs` that lead nowhere or where they may not,
     /// and cycles are added to `found`.
     pub fn new(runbook: &'a Runbook, found: &mut Diagnostics) -> Self {
-        let mut graph = Graph { steps: Vec::new(), ids: HashMap::new(), order: None };
-        let mut builder = Builder { graph: &mut graph, found };
+        Self::without(&Unread::default(), runbook, found)
+    }
+
+    /// The same, of a runbook of which some was refused already.
+    pub(super) fn without(unread: &Unread, runbook: &'a Runbook, found: &mut Diagnostics) -> Self {
+        let mut graph = Graph { steps: Vec::new(), ids: HashMap::new(), order: None, loose: Vec::new() };
+        let mut builder = Builder { graph: &mut graph, found, unread };
         builder.list(&runbook.steps, "steps", Role::Body, None, true);
         builder.list(&runbook.on_failure.steps, "on_failure", Role::OnFailure, None, true);
         builder.list(&runbook.finally, "finally", Role::Finally, None, true);
@@ -112,9 +119,14 @@ impl<'a> Graph<'a> {
         self.order.as_ref()
     }
 
+    /// The steps that may have to wait for more than is known, because their `needs` were refused.
+    pub(super) fn loose(&self) -> &[NodeId] {
+        &self.loose
+    }
+
     /// For each step whether it starts when or after `from` starts; none when steps wait for each other.
     pub fn following(&self, from: NodeId) -> Option<Vec<bool>> {
-        self.order.as_ref().map(|order| order.following(from))
+        self.order.as_ref().map(|order| order.following(&[from]))
     }
 
     /// The groups around `id`, from the inside out.
@@ -126,6 +138,7 @@ impl<'a> Graph<'a> {
 struct Builder<'g, 'a> {
     graph: &'g mut Graph<'a>,
     found: &'g mut Diagnostics,
+    unread: &'g Unread,
 }
 
 impl<'a> Builder<'_, 'a> {
@@ -199,23 +212,39 @@ impl<'a> Builder<'_, 'a> {
         let mut named_by = vec![usize::MAX; self.graph.steps.len()];
         for index in 0..self.graph.steps.len() {
             let step = self.graph.steps[index].step;
-            let Some(written) = &step.needs else { continue };
+            let id = NodeId::from_index(index);
+            let mut loose = self.unread.needs.contains(&step.span);
+            let written = match &step.needs {
+                Some(written) => written,
+                None if loose => &Vec::new(),
+                None => continue,
+            };
             let mut needs = Vec::with_capacity(written.len());
             for name in written {
                 let Some(need) = self.graph.find(&name.value) else {
+                    loose = true;
+                    if self.unread.steps.contains(&name.value) {
+                        continue;
+                    }
                     let message = format!("`needs` names a step `{}` that does not exist", name.value);
                     let problem = Diagnostic::error(Code::UNKNOWN_STEP, name.span, message);
                     self.found.push(suggest.add(problem, &name.value, || self.graph.names()));
                     continue;
                 };
-                if let Some(problem) = self.out_of_scope(NodeId::from_index(index), need, name) {
+                if let Some(problem) = self.out_of_scope(id, need, name) {
+                    loose = true;
                     self.found.push(problem);
                 } else if named_by[need.index()] != index {
                     named_by[need.index()] = index;
                     needs.push(need);
                 }
             }
-            self.graph.steps[index].needs = needs;
+            if step.needs.is_some() {
+                self.graph.steps[index].needs = needs;
+            }
+            if loose {
+                self.graph.loose.push(id);
+            }
         }
     }
 

@@ -9,22 +9,25 @@ mod order;
 mod rules;
 mod scripts;
 mod suggest;
+mod unread;
 mod uses;
 
 pub use env::{ALLOWED_ENV, ALLOWED_ENV_PREFIXES, is_allowed_env};
 pub use graph::{Graph, Placed, Role};
 pub use rules::overdue;
+pub(crate) use scripts::check as script;
 pub(crate) use scripts::dialect as script_dialect;
 pub(crate) use suggest::Suggest;
+pub use unread::{Names, Unread};
 pub(crate) use uses::{of_checks, of_step};
 
 use crate::diag::Diagnostics;
 use crate::model::Runbook;
 
 /// Checks everything about `runbook` that can be known before a run; problems are added to `found`.
-pub fn check(runbook: &Runbook, found: &mut Diagnostics) {
-    let graph = Graph::new(runbook, found);
-    names::check(runbook, &graph, found);
+/// Nothing is said of what is `unread`.
+pub fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
+    let graph = Graph::without(unread, runbook, found);
+    names::check(runbook, &graph, unread, found);
     rules::check(runbook, &graph, found);
-    scripts::check(runbook, &graph, found);
 }

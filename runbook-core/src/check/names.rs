@@ -1,11 +1,12 @@
 //! Resolves every name in every expression of a runbook.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::env::{ALLOWED_ENV, is_allowed_env};
 use super::graph::{Graph, Role, part};
 use super::order::Moment;
 use super::suggest::Suggest;
+use super::unread::Unread;
 use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Reference};
@@ -18,14 +19,16 @@ const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_co
 const RUN_FIELDS: [&str; 3] = ["id", "started", "runbook"];
 const TARGET_FIELDS: [&str; 1] = ["name"];
 const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
-/// Names that a later version of the language gives a meaning.
-const LATER: [&str; 2] = ["item", "secrets"];
+/// How many names a message lists.
+const LISTED: usize = 12;
 
 /// Resolves all names of `runbook`; what does not exist or does not come before is added to `found`.
-pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, found: &mut Diagnostics) {
+pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, unread: &Unread, found: &mut Diagnostics) {
     let mut names = Names {
         runbook,
         graph,
+        unread,
+        outputs: HashMap::new(),
         inputs: runbook.inputs.iter().map(|input| (input.name.value.as_str(), input.name.span)).collect(),
         vars: HashMap::new(),
         found,
@@ -122,6 +125,9 @@ struct Pending {
 struct Names<'n, 'a> {
     runbook: &'a Runbook,
     graph: &'n Graph<'a>,
+    unread: &'n Unread,
+    /// The outputs of the steps that were asked for one.
+    outputs: HashMap<NodeId, HashSet<&'n str>>,
     inputs: HashMap<&'a str, Span>,
     vars: HashMap<&'a str, (usize, Span)>,
     found: &'n mut Diagnostics,
@@ -129,8 +135,12 @@ struct Names<'n, 'a> {
     pending: Vec<Pending>,
 }
 
-impl Names<'_, '_> {
+impl<'n> Names<'n, '_> {
     fn expression(&mut self, expr: &Expr, place: Place) {
+        let Unread { inputs, vars, steps, .. } = self.unread;
+        if [inputs, vars, steps].into_iter().any(|names| names.misread_in(expr.source())) {
+            return;
+        }
         for reference in expr.references() {
             self.reference(expr, &reference, place);
         }
@@ -158,7 +168,7 @@ impl Names<'_, '_> {
         };
         let span = segment(expr, reference, 1);
         match root {
-            "inputs" if !self.inputs.contains_key(name) => {
+            "inputs" if !self.inputs.contains_key(name) && !self.unread.inputs.contains(name) => {
                 let problem = unknown(span, format!("there is no input `{name}`"));
                 let inputs = &self.runbook.inputs;
                 let names = || inputs.iter().map(|input| input.name.value.as_str());
@@ -188,7 +198,15 @@ impl Names<'_, '_> {
     }
 
     fn unknown_root(&mut self, root: &str, span: Span, place: Place) {
-        if LATER.contains(&root) {
+        let later = match root {
+            "item" => Some(self.unread.item),
+            "secrets" => Some(self.unread.secrets),
+            _ => None,
+        };
+        if let Some(said) = later {
+            if said {
+                return;
+            }
             let message = format!("`{root}` in expressions is not supported yet");
             return self.found.push(Diagnostic::error(Code::NOT_SUPPORTED_YET, span, message));
         }
@@ -224,6 +242,7 @@ impl Names<'_, '_> {
                 let problem = unknown(span, message).also(*declared, "it is declared here");
                 self.found.push(problem.help("variables are computed in the order written; move it up"));
             }
+            None if self.unread.vars.contains(name) => {}
             None => {
                 let problem = unknown(span, format!("there is no variable `{name}`"));
                 let runbook = self.runbook;
@@ -246,6 +265,9 @@ impl Names<'_, '_> {
         let name = &reference.path[1];
         let span = segment(expr, reference, 1);
         let Some(step) = self.graph.find(name) else {
+            if self.unread.steps.contains(name) {
+                return;
+            }
             let problem = unknown(span, format!("there is no step `{name}`"));
             let graph = self.graph;
             let problem = self.suggest.add(problem, name, || graph.names());
@@ -277,15 +299,20 @@ impl Names<'_, '_> {
             return self.found.push(problem.help(format!("a step offers {}", quoted(&STEP_FIELDS))));
         }
         let Some(output) = reference.path.get(3).filter(|_| field == "outputs") else { return };
-        if !outputs(spec).any(|declared| declared == output) {
+        let declared = self.outputs.entry(step).or_insert_with(|| outputs(spec).collect());
+        if !declared.contains(output.as_str()) && !self.unread.steps.contains(name) {
             let message = format!("step `{name}` declares no output `{output}`");
             let problem = Diagnostic::error(Code::UNKNOWN_OUTPUT, segment(expr, reference, 3), message)
                 .also(self.graph.step(step).span(), "the step is here");
             let problem = self.suggest.add(problem, output, || outputs(spec));
-            let declared: Vec<&str> = outputs(spec).collect();
+            let mut declared: Vec<String> =
+                outputs(spec).take(LISTED).map(|name| format!("`{name}`")).collect();
+            if outputs(spec).nth(LISTED).is_some() {
+                declared.push("…".to_owned());
+            }
             self.found.push(match declared.is_empty() {
                 true => problem.help("it declares no outputs at all; add `outputs` to it"),
-                false => problem.help(format!("it declares {}", quoted(&declared))),
+                false => problem.help(format!("it declares {}", declared.join(", "))),
             });
         }
     }
@@ -296,7 +323,17 @@ impl Names<'_, '_> {
         let pairs: Vec<_> = self.pending.iter().map(|pending| pending.moments).collect();
         let (answers, _) = order.before(&pairs);
         let late = std::mem::take(&mut self.pending).into_iter().zip(answers).filter(|(_, before)| !before);
+        // A step whose `needs` were refused may come after more than is known.
+        let loose = order.following(self.graph.loose());
+        let any_loose = loose.iter().any(|loose| *loose);
         for (pending, _) in late {
+            let unsure = match pending.at {
+                At::Step(id, _) => loose[id.index()],
+                _ => any_loose,
+            };
+            if unsure {
+                continue;
+            }
             let problem = self.late(&pending);
             self.found.push(problem);
         }

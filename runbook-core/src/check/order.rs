@@ -116,10 +116,11 @@ impl Order {
         (answers, work)
     }
 
-    /// The steps that start when or after `from` starts, by step.
-    pub(crate) fn following(&self, from: NodeId) -> Vec<bool> {
+    /// The steps that start when or after one of `from` starts, by step.
+    pub(crate) fn following(&self, from: &[NodeId]) -> Vec<bool> {
         let mut reached = vec![false; self.moments.node_count()];
-        let mut left = vec![index(Moment::Start(from), self.around.len())];
+        let start = |id: &NodeId| index(Moment::Start(*id), self.around.len());
+        let mut left: Vec<NodeIndex> = from.iter().map(start).collect();
         while let Some(moment) = left.pop() {
             if !std::mem::replace(&mut reached[moment.index()], true) {
                 left.extend(self.moments.neighbors(moment));

@@ -33,23 +33,6 @@ pub fn overdue(runbook: &Runbook, today: Date) -> Option<Diagnostic> {
 
 fn step(placed: &Placed<'_>, found: &mut Diagnostics) {
     let spec = &placed.step.spec;
-    let key = &placed.key;
-    if spec.retry.is_some() && spec.action.is_external() && !spec.idempotent {
-        let message = format!("step `{key}` retries an action that may not be repeated");
-        found.push(
-            Diagnostic::error(Code::RETRY_NOT_IDEMPOTENT, placed.span(), message)
-                .note("an attempt that failed may have done half of its work")
-                .help("add `idempotent: true` if a repetition does no harm, or remove `retry`"),
-        );
-    }
-    if spec.irreversible && spec.confirm.is_none() {
-        let message = format!("step `{key}` is a point of no return without a confirmation");
-        found.push(
-            Diagnostic::error(Code::IRREVERSIBLE_WITHOUT_CONFIRM, placed.span(), message)
-                .note("after it nothing before it is rolled back, so a person must agree first")
-                .help("add `confirm: …`"),
-        );
-    }
     target(&spec.target, placed.span(), found);
     for list in [&spec.done_when, &spec.preconditions, &spec.verify] {
         checks(list, found);

@@ -136,6 +136,9 @@ pub fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>)
         let (a, b) = (written.to_lowercase(), name.to_lowercase());
         if a.replace(['-', '_'], "") == b.replace(['-', '_'], "") {
             1.0
+        } else if a.len() > 2 && strsim::osa_distance(&a, &b) == 1 {
+            // A single slip in a short word, such as `rum` for `run`, is less alike than it is likely.
+            0.99_f64.min(0.9 + strsim::jaro_winkler(&a, &b) / 10.0)
         } else {
             strsim::jaro_winkler(&a, &b)
         }
@@ -173,6 +176,11 @@ impl Diagnostics {
         });
         self.items.dedup();
         self.items
+    }
+
+    /// What was found so far, in the order found.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.items.iter()
     }
 
     /// How many were found.

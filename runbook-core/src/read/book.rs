@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Defaults;
 use super::keys;
-use super::reader::{Fields, Reader};
+use super::reader::{Fields, Reader, better_identifier};
 use crate::diag::{Code, Diagnostic};
+use crate::expr::Template;
 use crate::ids::is_name;
 use crate::model::{
     Input, InputType, Link, Lock, Metadata, OnConflict, OnFailure, RollbackMode, Runbook, Step, ValueTemplate,
@@ -20,6 +21,7 @@ impl Reader<'_> {
             return None;
         }
         let fields = self.fields(root, "a runbook", &[keys::RUNBOOK])?;
+        self.refused_tables(&fields);
         let meta = self.metadata(&fields);
         let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
         let vars = fields.get("vars").map(|node| self.vars(node)).unwrap_or_default();
@@ -40,13 +42,23 @@ impl Reader<'_> {
         Some(Runbook { meta, inputs, vars, lock, preconditions, steps, on_failure, finally, outputs })
     }
 
+    /// What later versions read from tables of their own, which were refused as a whole.
+    fn refused_tables(&mut self, fields: &Fields<'_>) {
+        let included = fields.has("include");
+        self.targets_refused = included || fields.has("targets") || fields.has("groups");
+        self.unread.secrets = included || fields.has("secrets");
+        if included {
+            self.unread.vars.insert_all();
+        }
+    }
+
     /// `apiVersion` and `kind`. Without them nothing else can be understood.
     fn header(&mut self, root: &Node) -> bool {
         let Some(map) = root.as_map() else {
             self.wrong_type(root, "a runbook", "a map");
             return false;
         };
-        let fields = Fields { map, span: Span { end: root.span.start, ..root.span } };
+        let fields = Fields { map, span: Span { end: root.span.start, ..root.span }, puzzling: false };
         let version = self
             .require(&fields, "apiVersion", "a runbook")
             .and_then(|n| self.spanned_text(n, "`apiVersion`"));
@@ -84,21 +96,21 @@ impl Reader<'_> {
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
-        if let Some(node) = self.require(fields, "name", "a runbook")
-            && let Some(name) = self.spanned_text(node, "`name`")
-        {
-            if !is_name(&name.value) {
-                self.report(
-                    Diagnostic::error(
-                        Code::BAD_NAME,
-                        name.span,
-                        format!("`{}` cannot be a runbook's name", name.value),
-                    )
-                    .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
-                    .help("put text for people under `title`"),
-                );
+        if let Some(node) = self.require(fields, "name", "a runbook") {
+            if let Some(name) = self.spanned_text(node, "`name`") {
+                if !is_name(&name.value) {
+                    self.report(
+                        Diagnostic::error(
+                            Code::BAD_NAME,
+                            name.span,
+                            format!("`{}` cannot be a runbook's name", name.value),
+                        )
+                        .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
+                        .help("put text for people under `title`"),
+                    );
+                }
+                meta.name = name.value;
             }
-            meta.name = name.value;
         }
         let mut text = |key: &str| fields.get(key).and_then(|node| self.text(node, &format!("`{key}`")));
         meta.title = text("title");
@@ -114,15 +126,15 @@ impl Reader<'_> {
                 meta.links.push(Link { title, url });
             }
         }
-        if let Some(node) = fields.get("review_by")
-            && let Some(text) = self.text(node, "`review_by`")
-        {
-            match text.parse() {
-                Ok(date) => meta.review_by = Some(date),
-                Err(_) => self.report(
-                    Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
-                        .help("write for example `2027-01-31`"),
-                ),
+        if let Some(node) = fields.get("review_by") {
+            if let Some(text) = self.text(node, "`review_by`") {
+                match text.parse() {
+                    Ok(date) => meta.review_by = Some(date),
+                    Err(_) => self.report(
+                        Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
+                            .help("write for example `2027-01-31`"),
+                    ),
+                }
             }
         }
         meta
@@ -141,26 +153,54 @@ impl Reader<'_> {
     /// Inputs of a runbook, or fields of a manual step. `what` is "an input" or "a field".
     pub(super) fn inputs(&mut self, node: &Node, what: &str) -> Vec<Input> {
         let Some(map) = node.as_map() else {
-            self.wrong_type(node, &format!("{what} list"), "a map of names");
+            let key = if what == "an input" { "`inputs`" } else { "`fields`" };
+            self.wrong_type(node, key, "a map of names, such as `{branch: {type: string}}`");
+            if what == "an input" {
+                self.unread.inputs.insert_all();
+            }
             return Vec::new();
         };
-        map.iter().filter_map(|(name, node)| self.input(name, node, what)).collect()
+        let mut inputs = Vec::with_capacity(map.len());
+        for (name, node) in map.iter() {
+            let named = self.identifier(name, what);
+            let input = self.input(name, node, what);
+            if what == "an input" && (!named || input.is_none()) {
+                self.unread.inputs.insert(&name.value);
+                self.unread.inputs.insert(better_identifier(&name.value));
+            }
+            inputs.extend(input);
+        }
+        inputs
     }
 
     fn input(&mut self, name: &Spanned<String>, node: &Node, what: &str) -> Option<Input> {
-        self.identifier(name, what);
+        if let Some((word, _)) =
+            node.as_str().and_then(|text| InputType::ALL.iter().find(|(word, _)| *word == text))
+        {
+            let problem =
+                Diagnostic::error(Code::WRONG_TYPE, node.span, format!("{what} must be a map, found text"));
+            self.report(problem.help(format!("write `{}: {{type: {word}}}`", name.value)));
+            return None;
+        }
         let fields = self.fields(node, what, &[keys::INPUT])?;
         let options: Vec<_> = match fields.get("options") {
             Some(list) if list.as_str().is_some_and(|text| text.contains("${{")) => {
                 self.not_yet(list.span, "options from an earlier step");
                 Vec::new()
             }
-            Some(list) => self.items(list, "`options`").iter().map(Node::to_value).collect(),
+            Some(list) => {
+                let items = self.items(list, "`options`");
+                if items.is_empty() && list.as_seq().is_some() {
+                    let message = "`options` holds no value";
+                    self.report(Diagnostic::error(Code::EMPTY_LIST, list.span, message));
+                }
+                items.iter().map(Node::to_value).collect()
+            }
             None => Vec::new(),
         };
         let r#type = match fields.get("type") {
             Some(node) => self.word(node, "`type`", &InputType::ALL).unwrap_or_default(),
-            None if options.is_empty() => InputType::String,
+            None if !fields.has("options") => InputType::String,
             None => InputType::Enum,
         };
         if r#type == InputType::Enum && options.is_empty() && !fields.has("options") {
@@ -175,6 +215,15 @@ impl Reader<'_> {
             }
             _ => node.to_value(),
         });
+        if !matches!(r#type, InputType::Int | InputType::Number) {
+            let untyped = ["options", "example"].into_iter().chain(
+                // Texts were looked at above.
+                matches!(r#type, InputType::Enum | InputType::List).then_some("default"),
+            );
+            for node in untyped.filter_map(|key| fields.get(key)) {
+                self.keeps_value(node, "an input");
+            }
+        }
         let required = fields.get("required").and_then(|node| self.bool(node, "`required`"));
         let input = Input {
             name: name.clone(),
@@ -188,6 +237,21 @@ impl Reader<'_> {
             max: fields.get("max").and_then(|node| self.number(node, "`max`")),
             example: fields.get("example").map(Node::to_value),
         };
+        if let (Some(min), Some(max)) = (input.min, input.max) {
+            if min > max {
+                let message = format!("`min` of `{}` is greater than `max`", name.value);
+                self.report(
+                    Diagnostic::error(Code::BAD_VALUE, fields.value_span("min"), message)
+                        .label(format!("more than {max}"))
+                        .also(fields.value_span("max"), "the upper limit")
+                        .help("no value can fit both"),
+                );
+                return Some(input);
+            }
+        }
+        if self.options_do_not_fit(&input, &fields) {
+            return Some(input);
+        }
         for (key, value) in [("default", &input.default), ("example", &input.example)] {
             let (Some(value), Some(node)) = (value, fields.get(key)) else { continue };
             if let Err(reason) = input.check(value) {
@@ -204,29 +268,55 @@ impl Reader<'_> {
         Some(input)
     }
 
+    /// Reports every option that could never be chosen.
+    fn options_do_not_fit(&mut self, input: &Input, fields: &Fields<'_>) -> bool {
+        let alone = Input { options: Vec::new(), ..input.clone() };
+        let nodes = fields.get("options").and_then(Node::as_seq).unwrap_or_default();
+        let mut found = false;
+        for (node, option) in nodes.iter().zip(&input.options) {
+            if let Err(reason) = alone.check(option) {
+                found = true;
+                let message = format!("an option of `{}` does not fit", input.name.value);
+                self.report(
+                    Diagnostic::error(Code::BAD_DEFAULT, node.span, message).label(reason.to_string()),
+                );
+            }
+        }
+        found
+    }
+
     fn vars(&mut self, node: &Node) -> Vec<(Spanned<String>, ValueTemplate)> {
         let Some(map) = node.as_map() else {
-            self.wrong_type(node, "`vars`", "a map of names");
+            self.wrong_type(node, "`vars`", "a map of names to values");
+            self.unread.vars.insert_all();
             return Vec::new();
         };
-        map.iter()
-            .filter_map(|(name, node)| {
-                self.identifier(name, "a variable");
-                Some((name.clone(), self.value(node, "a variable")?))
-            })
-            .collect()
+        let mut vars = Vec::with_capacity(map.len());
+        for (name, node) in map.iter() {
+            let named = self.identifier(name, "a variable");
+            let value = self.value(node, "a variable");
+            if !named || value.is_none() {
+                self.unread.vars.insert(&name.value);
+                self.unread.vars.insert(better_identifier(&name.value));
+            }
+            vars.extend(value.map(|value| (name.clone(), value)));
+        }
+        vars
     }
 
     fn read_defaults(&mut self, node: &Node) -> Defaults {
         let Some(fields) = self.fields(node, "`defaults`", &[keys::DEFAULTS]) else {
             return Defaults::default();
         };
+        let env = fields.get("env").map(|node| self.env(node)).unwrap_or_default();
+        let size = |(name, value): &(String, Template)| 64 + name.len() + value.source_text().len();
         Defaults {
+            env_cost: env.iter().map(size).sum(),
+            env,
             target: fields.get("target").and_then(|node| self.target(node)),
-            timeout: fields.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
+            timeout: fields.get("timeout").and_then(|node| self.limit(node, "`timeout`")),
             retry: fields.get("retry").and_then(|node| self.retry(node)),
             shell: fields.get("shell").and_then(|node| self.shell(node)),
-            env: fields.get("env").map(|node| self.env(node)).unwrap_or_default(),
             cwd: fields.get("cwd").and_then(|node| self.template(node, "`cwd`")),
         }
     }
@@ -259,14 +349,24 @@ impl Reader<'_> {
 
     /// A list of steps that must not be empty.
     pub(super) fn steps(&mut self, node: &Node, what: &str) -> Vec<Step> {
-        let items = self.items(node, what);
-        if items.is_empty() && node.as_seq().is_some() {
+        let Some(items) = node.as_seq() else {
+            let found = node.kind_name();
+            let problem = Diagnostic::error(
+                Code::WRONG_TYPE,
+                node.span,
+                format!("{what} must be a list of steps, found {found}"),
+            );
+            self.report(match found {
+                "map" => problem.help("begin each step with `- `"),
+                _ => problem.help("write a step as `- run: command`"),
+            });
+            self.unread.steps.insert_all();
+            return Vec::new();
+        };
+        if items.is_empty() {
             self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, format!("{what} holds no step")));
         }
-        // Steps are large: a list that grows would move each of them several times.
-        let mut steps = Vec::with_capacity(items.len());
-        steps.extend(items.iter().filter_map(|item| self.step(item)));
-        steps
+        items.iter().filter_map(|item| self.step(item)).collect()
     }
 
     pub(super) fn outputs(&mut self, node: &Node) -> Vec<(Spanned<String>, crate::expr::Expr)> {

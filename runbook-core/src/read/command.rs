@@ -1,26 +1,36 @@
 //! Commands, checks, and what counts as success.
 
+use std::collections::HashSet;
+
 use super::keys;
-use super::reader::{Fields, Reader};
+use super::reader::{Fields, Reader, as_written};
+use crate::check;
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;
 use crate::model::{
-    Check, CheckKind, Command, CustomAction, Expect, FileProbe, Matcher, Retry, Run, Shell, TcpProbe,
+    Check, CheckKind, Command, CustomAction, Effect, Expect, FileProbe, Matcher, Retry, Run, Shell, TcpProbe,
     TextMatcher,
 };
+use crate::source::Span;
 use crate::value::{Duration, parse_size};
 use crate::yaml::Node;
+
+/// Bytes that all steps together may take over from `defaults`.
+const MAX_COPIED: usize = 32 << 20;
 
 impl Reader<'_> {
     /// A command with the keys around it.
     pub(super) fn run(&mut self, node: &Node, around: &Fields<'_>) -> Option<Run> {
-        let command = self.command(node)?;
-        let mut env = self.defaults.env.clone();
-        for (name, value) in around.get("env").map(|node| self.env(node)).unwrap_or_default() {
-            env.retain(|(earlier, _)| *earlier != name);
-            env.push((name, value));
-        }
+        let command = self.command(node);
+        let own = around.get("env").map(|node| self.env(node)).unwrap_or_default();
+        let mut env = self.default_env(around);
+        let names: HashSet<&str> = own.iter().map(|(name, _)| name.as_str()).collect();
+        env.retain(|(name, _)| !names.contains(name.as_str()));
+        env.extend(own);
         let shell = around.get("shell").and_then(|node| self.shell(node)).or(self.defaults.shell);
+        let stdin = around.get("stdin").and_then(|node| self.template(node, "`stdin`"));
+        let cwd = around.get("cwd").and_then(|node| self.template(node, "`cwd`"));
+        let command = command?;
         if let (Command::Argv(_), Some(node)) = (&command, around.get("shell")) {
             self.report(
                 Diagnostic::error(
@@ -31,16 +41,30 @@ impl Reader<'_> {
                 .also(node.span, "no shell reads a list"),
             );
         }
-        Some(Run {
-            command,
-            shell: shell.unwrap_or_default(),
-            env,
-            stdin: around.get("stdin").and_then(|node| self.template(node, "`stdin`")),
-            cwd: around
-                .get("cwd")
-                .and_then(|node| self.template(node, "`cwd`"))
-                .or_else(|| self.defaults.cwd.clone()),
-        })
+        let cwd = cwd.or_else(|| self.defaults.cwd.clone());
+        let run = Run { command, shell: shell.unwrap_or_default(), env, stdin, cwd };
+        check::script(&run, &|line| line_of(node, line), self.found);
+        Some(run)
+    }
+
+    /// A copy of the environment in `defaults`. All copies together have a limit.
+    fn default_env(&mut self, around: &Fields<'_>) -> Vec<(String, Template)> {
+        if self.copied > MAX_COPIED {
+            return Vec::new();
+        }
+        self.copied += self.defaults.env_cost;
+        if self.copied > MAX_COPIED {
+            self.report(
+                Diagnostic::error(
+                    Code::TOO_LARGE,
+                    Span { end: around.span.start, ..around.span },
+                    "the environment under `defaults` is too large for so many steps",
+                )
+                .label("here all copies of it together pass 32 MiB")
+                .help("set the variables at the steps that need them, or read them from a file"),
+            );
+        }
+        self.defaults.env.clone()
     }
 
     fn command(&mut self, node: &Node) -> Option<Command> {
@@ -61,6 +85,11 @@ impl Reader<'_> {
         }
         let argv: Vec<Template> =
             items.iter().filter_map(|item| self.template(item, "an argument of a command")).collect();
+        if argv.len() == items.len() && argv[0].as_literal().is_some_and(|program| program.trim().is_empty())
+        {
+            let message = "the name of the program is empty";
+            self.report(Diagnostic::error(Code::BAD_VALUE, items[0].span, message));
+        }
         if let Some(program) = argv.first().filter(|program| !program.is_literal()) {
             let message =
                 format!("which program runs must be readable here, not `{}`", program.source_text());
@@ -74,7 +103,7 @@ impl Reader<'_> {
 
     pub(super) fn env(&mut self, node: &Node) -> Vec<(String, Template)> {
         let Some(map) = node.as_map() else {
-            self.wrong_type(node, "`env`", "a map of names to texts");
+            self.wrong_type(node, "`env`", "a map of names to texts, such as `{LANG: C}`");
             return Vec::new();
         };
         map.iter()
@@ -98,6 +127,9 @@ impl Reader<'_> {
         let name = self.text(node, "`target`")?;
         if name.contains("${{") {
             self.not_yet(node.span, "a computed target");
+            return None;
+        }
+        if name != "local" && self.targets_refused {
             return None;
         }
         if name != "local" {
@@ -137,6 +169,13 @@ impl Reader<'_> {
     }
 
     pub(super) fn retry(&mut self, node: &Node) -> Option<Retry> {
+        if node.as_scalar().is_some_and(|scalar| scalar.resolve().is_number()) {
+            let problem =
+                Diagnostic::error(Code::WRONG_TYPE, node.span, "`retry` must be a map, found number");
+            let number = node.as_scalar().map_or("3", |scalar| scalar.text());
+            self.report(problem.help(format!("write `retry: {{attempts: {number}, every: 5s}}`")));
+            return None;
+        }
         let fields = self.fields(node, "`retry`", &[keys::RETRY])?;
         let attempts = fields.get("attempts").and_then(|node| self.count(node, "`attempts`"));
         let within = fields.get("within").and_then(|node| self.duration(node, "`within`"));
@@ -191,15 +230,20 @@ impl Reader<'_> {
             let kind = CheckKind::Expr(self.expr(node, "a check")?);
             return Some(self.plain_check(node, kind));
         }
-        let executors = self.executor_actions();
-        let fields = self.fields(node, "a check", &[keys::CHECK, keys::QUESTIONS, &executors])?;
-        let is_question = |name: &str| keys::QUESTIONS.iter().chain(&executors).any(|(key, _)| *key == name);
+        let fields = self.fields(node, "a check", &[keys::CHECK, keys::QUESTIONS, keys::EXECUTORS])?;
+        let is_question = |name: &str| {
+            keys::QUESTIONS.iter().chain(keys::EXECUTORS).any(|(key, _)| *key == name)
+                || self.kinds.action(name).is_some()
+        };
         let mut questions = fields.map.iter().filter(|(key, _)| is_question(&key.value));
         let Some((key, question)) = questions.next() else {
-            self.report(
-                Diagnostic::error(Code::NO_ACTION, node.span, "this check asks nothing")
-                    .help("add one of `run`, `tcp`, `file`, `http`, or write an expression as a text"),
-            );
+            if !fields.puzzling {
+                self.report(
+                    Diagnostic::error(Code::NO_ACTION, node.span, "this check asks nothing")
+                        .help("add one of `run`, `tcp`, `file`, `http`, or write an expression as a text"),
+                );
+            }
+            self.around_check(&fields, true);
             return None;
         };
         if let Some((second, _)) = questions.next() {
@@ -213,42 +257,71 @@ impl Reader<'_> {
                 .help("make two checks of it"),
             );
         }
+        let is_run = key.value == "run";
+        let is_custom = !is_run && !matches!(key.value.as_str(), "tcp" | "file");
         let kind = match key.value.as_str() {
-            "run" => CheckKind::Run(self.run(question, &fields)?),
-            "tcp" => CheckKind::Tcp(self.tcp(question)?),
-            "file" => CheckKind::File(self.file(question)?),
-            other => CheckKind::Custom(self.custom(other, question, &fields)?),
+            "run" => self.run(question, &fields).map(CheckKind::Run),
+            "tcp" => self.tcp(question).map(CheckKind::Tcp),
+            "file" => self.file(question).map(CheckKind::File),
+            other => self.question(other, question, &fields),
         };
-        if !matches!(kind, CheckKind::Run(_)) {
+        if !is_run {
             for name in keys::COMMAND_ONLY.iter().filter(|name| fields.has(name)) {
                 let message = format!("`{name}` means nothing for `{}`", key.value);
                 self.report(Diagnostic::error(Code::KEY_NOT_HERE, fields.key_span(name), message));
             }
         }
-        let is_custom = matches!(kind, CheckKind::Custom(_));
-        let has_result = is_custom || matches!(kind, CheckKind::Run(_));
-        if fields.has("expect") && !has_result {
+        if fields.has("expect") && !is_run && !is_custom {
             let message = format!("`expect` means nothing for `{}`", key.value);
             self.report(Diagnostic::error(Code::KEY_NOT_HERE, fields.key_span("expect"), message));
         }
-        let severities = [("error", false), ("warn", true)];
-        let plain = self.plain_check(node, kind);
+        let around = self.around_check(&fields, is_custom);
+        let plain = self.plain_check(node, kind?);
         Some(Check {
+            title: around.title,
+            target: around.target.unwrap_or(plain.target),
+            expect: around.expect,
+            retry: around.retry.or(plain.retry),
+            timeout: around.timeout.or(plain.timeout),
+            message: around.message,
+            warn_only: around.warn_only,
+            span: plain.span,
+            kind: plain.kind,
+        })
+    }
+
+    /// A check that an executor brings.
+    fn question(&mut self, key: &str, node: &Node, around: &Fields<'_>) -> Option<CheckKind> {
+        let custom = self.custom(key, node, around)?;
+        let effect = self.kinds.action(key).map(|kind| kind.effect(&as_written(&custom.params)));
+        if let Some(effect) = effect.filter(|effect| *effect != Effect::Read) {
+            self.report(
+                Diagnostic::error(
+                    Code::CHECK_WITH_EFFECT,
+                    node.span,
+                    format!("a check must only look, and this `{key}` may {}", effect.name()),
+                )
+                .help("make it a step, and look at what it has done"),
+            );
+        }
+        Some(CheckKind::Custom(custom))
+    }
+
+    /// What stands around the question of a check.
+    fn around_check(&mut self, fields: &Fields<'_>, of_executor: bool) -> AroundCheck {
+        let severities = [("error", false), ("warn", true)];
+        AroundCheck {
             title: fields.get("title").and_then(|node| self.template(node, "`title`")),
-            target: fields.get("target").and_then(|node| self.target(node)).unwrap_or(plain.target.clone()),
-            expect: fields.get("expect").and_then(|node| self.expect(node, is_custom)),
-            retry: fields.get("retry").and_then(|node| self.retry(node)).or(plain.retry.clone()),
-            timeout: fields
-                .get("timeout")
-                .and_then(|node| self.duration(node, "`timeout`"))
-                .or(plain.timeout),
+            target: fields.get("target").and_then(|node| self.target(node)),
+            expect: fields.get("expect").and_then(|node| self.expect(node, of_executor)),
+            retry: fields.get("retry").and_then(|node| self.retry(node)),
+            timeout: fields.get("timeout").and_then(|node| self.limit(node, "`timeout`")),
             message: fields.get("message").and_then(|node| self.template(node, "`message`")),
             warn_only: fields
                 .get("severity")
                 .and_then(|node| self.word(node, "`severity`", &severities))
                 .unwrap_or(false),
-            ..plain
-        })
+        }
     }
 
     fn plain_check(&self, node: &Node, kind: CheckKind) -> Check {
@@ -267,16 +340,22 @@ impl Reader<'_> {
     }
 
     fn tcp(&mut self, node: &Node) -> Option<TcpProbe> {
+        if node.as_scalar().is_some_and(|scalar| scalar.resolve().is_number()) {
+            let problem = Diagnostic::error(Code::WRONG_TYPE, node.span, "`tcp` must be a map, found number");
+            let port = node.as_scalar().map_or("80", |scalar| scalar.text());
+            self.report(problem.help(format!("write `tcp: {{port: {port}}}`")));
+            return None;
+        }
         let fields = self.fields(node, "`tcp`", &[keys::TCP])?;
         let port_node = self.require(&fields, "port", "`tcp`")?;
         let port = self.template(port_node, "`port`")?;
-        if let Some(text) = port.as_literal()
-            && !text.parse::<u16>().is_ok_and(|port| port > 0)
-        {
-            self.report(
-                Diagnostic::error(Code::BAD_VALUE, port_node.span, format!("`{text}` is not a port"))
-                    .label("a number from 1 to 65535"),
-            );
+        if let Some(text) = port.as_literal() {
+            if !text.parse::<u16>().is_ok_and(|port| port > 0) {
+                self.report(
+                    Diagnostic::error(Code::BAD_VALUE, port_node.span, format!("`{text}` is not a port"))
+                        .label("a number from 1 to 65535"),
+                );
+            }
         }
         let host = match fields.get("host") {
             Some(node) => self.template(node, "`host`")?,
@@ -321,13 +400,18 @@ impl Reader<'_> {
         if node.as_scalar().is_some() {
             return self.expr(node, "`expect`").map(Expect::Expr);
         }
-        let known: &[keys::Key<'_>] = &[
+        let known: &[keys::Key] = &[
             ("exit_code", keys::Support::Now),
             ("stdout", keys::Support::Now),
             ("stderr", keys::Support::Now),
         ];
         let map = match node.as_map() {
             Some(map) if of_executor => map,
+            Some(map) if map.is_empty() => {
+                let message = "`expect` holds no matcher";
+                self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, message));
+                return None;
+            }
             _ => self.fields(node, "`expect`", &[known])?.map,
         };
         let mut matchers = Vec::new();
@@ -346,8 +430,11 @@ impl Reader<'_> {
     fn exit_codes(&mut self, node: &Node) -> Option<Matcher> {
         let items = node.as_seq().unwrap_or(std::slice::from_ref(node));
         let codes: Vec<_> = items.iter().map(Node::to_value).collect();
-        let fits =
-            !codes.is_empty() && codes.iter().all(|c| c.as_i64().is_some_and(|n| (0..=255).contains(&n)));
+        if codes.is_empty() {
+            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, "`exit_code` holds no number"));
+            return None;
+        }
+        let fits = codes.iter().all(|c| c.as_i64().is_some_and(|n| (0..=255).contains(&n)));
         if !fits {
             self.wrong_type(node, "`exit_code`", "a number from 0 to 255, or a list of them");
             return None;
@@ -363,6 +450,10 @@ impl Reader<'_> {
             });
         }
         let fields = self.fields(node, "a text matcher", &[keys::TEXT_MATCHER])?;
+        if fields.map.is_empty() {
+            let message = "a text matcher that any text fits";
+            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, message));
+        }
         Some(TextMatcher {
             equals: fields.get("equals").and_then(|node| self.template(node, "`equals`")),
             contains: fields.get("contains").and_then(|node| self.template(node, "`contains`")),
@@ -371,4 +462,27 @@ impl Reader<'_> {
             empty: fields.get("empty").and_then(|node| self.bool(node, "`empty`")),
         })
     }
+}
+
+/// What stands around the question of a check.
+struct AroundCheck {
+    title: Option<Template>,
+    target: Option<String>,
+    expect: Option<Expect>,
+    retry: Option<Retry>,
+    timeout: Option<Duration>,
+    message: Option<Template>,
+    warn_only: bool,
+}
+
+/// Where the line `line` of the text in `node` is written, counted from 0.
+fn line_of(node: &Node, line: usize) -> Span {
+    let Some(scalar) = node.as_scalar() else { return node.span };
+    let text = scalar.text();
+    let mut lines = text.split('\n');
+    let start: usize = lines.by_ref().take(line).map(|line| line.len() + 1).sum();
+    let Some(found) = lines.next() else { return node.span };
+    let indent = found.len() - found.trim_start().len();
+    let end = start + found.trim_end().len();
+    if start + indent >= end { node.span } else { scalar.span_of(start + indent..end) }
 }

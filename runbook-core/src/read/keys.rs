@@ -1,7 +1,7 @@
 //! Every key of the language, by the place it may stand in, and whether this version carries it out.
 
 /// A key, and whether this version carries it out.
-pub(super) type Key<'k> = (&'k str, Support);
+pub(super) type Key = (&'static str, Support);
 
 /// Whether this version carries a key out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum Support {
 
 use Support::{Later, Now};
 
-pub(super) const RUNBOOK: &[Key<'static>] = &[
+pub(super) const RUNBOOK: &[Key] = &[
     ("apiVersion", Now),
     ("kind", Now),
     ("name", Now),
@@ -46,9 +46,9 @@ pub(super) const RUNBOOK: &[Key<'static>] = &[
     ("outputs", Now),
 ];
 
-pub(super) const LINK: &[Key<'static>] = &[("title", Now), ("url", Now)];
+pub(super) const LINK: &[Key] = &[("title", Now), ("url", Now)];
 
-pub(super) const INPUT: &[Key<'static>] = &[
+pub(super) const INPUT: &[Key] = &[
     ("type", Now),
     ("default", Now),
     ("required", Now),
@@ -61,7 +61,7 @@ pub(super) const INPUT: &[Key<'static>] = &[
     ("sensitive", Later),
 ];
 
-pub(super) const DEFAULTS: &[Key<'static>] = &[
+pub(super) const DEFAULTS: &[Key] = &[
     ("target", Now),
     ("timeout", Now),
     ("retry", Now),
@@ -71,12 +71,12 @@ pub(super) const DEFAULTS: &[Key<'static>] = &[
     ("become", Later),
 ];
 
-pub(super) const LOCK: &[Key<'static>] = &[("key", Now), ("on_conflict", Now)];
+pub(super) const LOCK: &[Key] = &[("key", Now), ("on_conflict", Now)];
 
-pub(super) const BOOK_FAILURE: &[Key<'static>] = &[("rollback", Now), ("steps", Now)];
+pub(super) const BOOK_FAILURE: &[Key] = &[("rollback", Now), ("steps", Now)];
 
 /// Keys of every step, apart from its action.
-pub(super) const STEP: &[Key<'static>] = &[
+pub(super) const STEP: &[Key] = &[
     ("id", Now),
     ("title", Now),
     ("description", Now),
@@ -114,7 +114,7 @@ pub(super) const STEP: &[Key<'static>] = &[
 ];
 
 /// The actions that the core itself carries out or will; executors add theirs.
-pub(super) const ACTIONS: &[Key<'static>] = &[
+pub(super) const ACTIONS: &[Key] = &[
     ("run", Now),
     ("manual", Now),
     ("wait", Now),
@@ -135,6 +135,9 @@ pub(super) const ACTIONS: &[Key<'static>] = &[
 pub(super) const EXECUTOR_ACTIONS: &[(&str, &str)] =
     &[("http", "runbook-http"), ("docker", "runbook-docker"), ("compose", "runbook-docker")];
 
+/// The same, as keys.
+pub(super) const EXECUTORS: &[Key] = &[("http", Now), ("docker", Now), ("compose", Now)];
+
 /// Step keys that only mean something for commands.
 pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell"];
 
@@ -142,7 +145,7 @@ pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell"];
 pub(super) const RESULT_ONLY: &[&str] =
     &["effect", "idempotent", "expect", "retry", "outputs", "evidence", "target"];
 
-pub(super) const CONFIRM: &[Key<'static>] = &[
+pub(super) const CONFIRM: &[Key] = &[
     ("message", Now),
     ("show", Now),
     ("phrase", Now),
@@ -153,16 +156,16 @@ pub(super) const CONFIRM: &[Key<'static>] = &[
     ("on_timeout", Now),
 ];
 
-pub(super) const MANUAL: &[Key<'static>] =
+pub(super) const MANUAL: &[Key] =
     &[("instructions", Now), ("checklist", Now), ("fields", Now), ("roles", Later), ("timeout", Later)];
 
-pub(super) const WAIT: &[Key<'static>] = &[("for", Later), ("every", Later), ("within", Later)];
+pub(super) const WAIT: &[Key] = &[("for", Later), ("every", Now), ("within", Now)];
 
-pub(super) const ASSERTION: &[Key<'static>] = &[("that", Now), ("message", Now)];
+pub(super) const ASSERTION: &[Key] = &[("that", Now), ("message", Now)];
 
-pub(super) const EVIDENCE: &[Key<'static>] = &[("label", Now), ("capture", Now)];
+pub(super) const EVIDENCE: &[Key] = &[("label", Now), ("capture", Now)];
 
-pub(super) const RETRY: &[Key<'static>] = &[
+pub(super) const RETRY: &[Key] = &[
     ("attempts", Now),
     ("every", Now),
     ("within", Now),
@@ -173,7 +176,7 @@ pub(super) const RETRY: &[Key<'static>] = &[
 ];
 
 /// Keys of a check, apart from what is asked.
-pub(super) const CHECK: &[Key<'static>] = &[
+pub(super) const CHECK: &[Key] = &[
     ("title", Now),
     ("target", Now),
     ("expect", Now),
@@ -187,12 +190,11 @@ pub(super) const CHECK: &[Key<'static>] = &[
     ("shell", Now),
 ];
 
-pub(super) const QUESTIONS: &[Key<'static>] = &[("run", Now), ("tcp", Now), ("file", Now)];
+pub(super) const QUESTIONS: &[Key] = &[("run", Now), ("tcp", Now), ("file", Now)];
 
-pub(super) const TCP: &[Key<'static>] = &[("host", Now), ("port", Now)];
+pub(super) const TCP: &[Key] = &[("host", Now), ("port", Now)];
 
-pub(super) const FILE: &[Key<'static>] =
-    &[("path", Now), ("exists", Now), ("newer_than", Now), ("min_size", Now)];
+pub(super) const FILE: &[Key] = &[("path", Now), ("exists", Now), ("newer_than", Now), ("min_size", Now)];
 
-pub(super) const TEXT_MATCHER: &[Key<'static>] =
+pub(super) const TEXT_MATCHER: &[Key] =
     &[("equals", Now), ("contains", Now), ("matches", Now), ("not_matches", Now), ("empty", Now)];

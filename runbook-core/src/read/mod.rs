@@ -2,11 +2,12 @@
 
 mod book;
 mod command;
+mod foreign;
 mod keys;
 mod reader;
 mod step;
 
-use crate::check;
+use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
@@ -42,6 +43,8 @@ struct Defaults {
     retry: Option<Retry>,
     shell: Option<Shell>,
     env: Vec<(String, Template)>,
+    /// Bytes that a copy of `env` takes.
+    env_cost: usize,
     cwd: Option<Template>,
 }
 
@@ -66,31 +69,62 @@ pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
     let mut sources = Sources::default();
     let id = sources.add(Source::new(name, text));
     let mut found = Diagnostics::default();
-    let runbook = yaml::parse(id, text, &mut found).and_then(|root| {
-        let mut reader = reader::Reader { kinds, found: &mut found, defaults: Defaults::default(), depth: 0 };
-        reader.book(&root)
-    });
-    if let Some(runbook) = &runbook {
-        check::check(runbook, &mut found);
+    let root = yaml::parse(id, text, &mut found);
+    let partial = found.iter().any(|problem| LEAVES_OUT.contains(&problem.code));
+    let mut reader = reader::Reader {
+        kinds,
+        found: &mut found,
+        defaults: Defaults::default(),
+        depth: 0,
+        unread: Unread::default(),
+        targets_refused: false,
+        copied: 0,
+        suggest: Suggest::default(),
+    };
+    let runbook = root.and_then(|root| reader.book(&root));
+    let unread = reader.unread;
+    if let Some(runbook) = runbook.as_ref().filter(|_| !partial) {
+        check::check(runbook, &unread, &mut found);
     }
     let unusable = found.has_errors();
     let mut diagnostics = found.into_sorted();
-    if diagnostics.iter().any(|d| d.code == Code::YAML_SYNTAX) {
-        // What was not read is not missing.
-        diagnostics.retain(|d| !AFTER_A_SYNTAX_ERROR.contains(&d.code));
+    if partial {
+        diagnostics.retain(|problem| !SEEMS_TO_LACK.contains(&problem.code));
+        let broken = diagnostics.iter().find(|problem| problem.code == Code::YAML_SYNTAX);
+        if let Some(end) = broken.map(|problem| problem.primary.span.start as usize) {
+            diagnostics
+                .retain(|problem| problem.code == Code::YAML_SYNTAX || !breaks_off(problem, text, end));
+        }
     }
     Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics }
 }
 
-/// What a text that breaks off seems to lack.
-const AFTER_A_SYNTAX_ERROR: &[Code] = &[
+/// Whether `problem` is about what stands directly before the place `end` at which the text breaks off.
+fn breaks_off(problem: &Diagnostic, text: &str, end: usize) -> bool {
+    let between = text.get(problem.primary.span.end as usize..end);
+    between.is_some_and(|between| match problem.code {
+        Code::UNCLOSED_INTERPOLATION => !between.contains('\n'),
+        _ => between.trim().is_empty(),
+    })
+}
+
+/// Problems after which the tree does not hold all of the text.
+const LEAVES_OUT: &[Code] = &[
+    Code::YAML_SYNTAX,
+    Code::MERGE_KEY,
+    Code::ANCHOR_LIMIT,
+    Code::TOO_DEEP,
+    Code::TOO_LARGE,
+    Code::KEY_NOT_TEXT,
+    Code::UNKNOWN_ALIAS,
+];
+
+/// What such a tree seems to lack: what was not read is not missing.
+const SEEMS_TO_LACK: &[Code] = &[
     Code::MISSING_KEY,
     Code::WRONG_TYPE,
     Code::NO_ACTION,
     Code::EMPTY_LIST,
-    Code::UNKNOWN_REFERENCE,
-    Code::UNKNOWN_OUTPUT,
-    Code::UNKNOWN_STEP,
+    Code::BAD_NAME,
     Code::IRREVERSIBLE_WITHOUT_CONFIRM,
-    Code::SHELL_SYNTAX,
 ];

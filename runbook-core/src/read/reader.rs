@@ -1,13 +1,15 @@
 //! What every part of the reader needs: values with their types, texts, templates, maps with known keys.
 
+use super::foreign::foreign_key;
 use super::keys::{Key, Support};
+use crate::check::{Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Origin, Template};
 use crate::ids::is_identifier;
 use crate::kind::Kinds;
 use crate::model::ValueTemplate;
 use crate::source::{Span, Spanned};
-use crate::value::{Duration, Value};
+use crate::value::{Duration, Value, display};
 use crate::yaml::{Map, Node, NodeKind, Scalar};
 
 /// Reads one file; collects what it finds wrong.
@@ -17,12 +19,21 @@ pub(super) struct Reader<'a> {
     pub(super) defaults: super::Defaults,
     /// How many groups are around the step that is being read.
     pub(super) depth: usize,
+    /// What was refused where it is defined.
+    pub(super) unread: Unread,
+    /// Whether targets are declared, which this version refuses.
+    pub(super) targets_refused: bool,
+    /// Bytes that steps have taken over from `defaults`.
+    pub(super) copied: usize,
+    pub(super) suggest: Suggest,
 }
 
 /// A map whose keys are known.
 pub(super) struct Fields<'n> {
     pub(super) map: &'n Map,
     pub(super) span: Span,
+    /// Whether a key that is not known may have been meant to say what is done or asked.
+    pub(super) puzzling: bool,
 }
 
 impl<'n> Fields<'n> {
@@ -32,6 +43,10 @@ impl<'n> Fields<'n> {
 
     pub(super) fn key_span(&self, key: &str) -> Span {
         self.map.get_entry(key).map_or(self.span, |(key, _)| key.span)
+    }
+
+    pub(super) fn value_span(&self, key: &str) -> Span {
+        self.get(key).map_or(self.span, |node| node.span)
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -57,25 +72,44 @@ impl Reader<'_> {
     }
 
     /// `node` as a map in which every key is one of `keys`. `what` names the map: "a step", "`retry`".
-    pub(super) fn fields<'n>(
-        &mut self,
-        node: &'n Node,
-        what: &str,
-        keys: &[&[Key<'_>]],
-    ) -> Option<Fields<'n>> {
+    pub(super) fn fields<'n>(&mut self, node: &'n Node, what: &str, keys: &[&[Key]]) -> Option<Fields<'n>> {
         let Some(map) = node.as_map() else {
             self.wrong_type(node, what, "a map");
             return None;
         };
-        for (key, _) in map.iter() {
+        let takes_actions = matches!(what, "a step" | "a check");
+        let mut puzzling = false;
+        for (key, value) in map.iter() {
             let known = keys.iter().flat_map(|set| set.iter()).find(|(name, _)| *name == key.value);
             match known {
                 Some((_, Support::Now)) => {}
-                Some((name, Support::Later)) => self.not_yet(key.span, name),
-                None => self.unknown_key(key, what, keys),
+                Some((name, Support::Later)) => {
+                    self.not_yet(key.span, name);
+                    self.unread.item |= *name == "for_each";
+                    self.unread_ids(value);
+                }
+                None if takes_actions && self.kinds.action(&key.value).is_some() => {}
+                None => {
+                    puzzling |= self.unknown_key(key, what, keys);
+                    self.unread_ids(value);
+                }
             }
         }
-        Some(Fields { map, span: node.span })
+        Some(Fields { map, span: node.span, puzzling })
+    }
+
+    /// Steps somewhere in `node` will not be in the model.
+    pub(super) fn unread_ids(&mut self, node: &Node) {
+        match &node.kind {
+            NodeKind::Scalar(_) => {}
+            NodeKind::Seq(items) => items.iter().for_each(|item| self.unread_ids(item)),
+            NodeKind::Map(map) => {
+                if let Some(id) = map.get("id").and_then(Node::as_scalar) {
+                    self.unread.steps.insert(id.text());
+                }
+                map.iter().for_each(|(_, value)| self.unread_ids(value));
+            }
+        }
     }
 
     pub(super) fn not_yet(&mut self, span: Span, name: &str) {
@@ -86,18 +120,29 @@ impl Reader<'_> {
         );
     }
 
-    fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key<'_>]]) {
+    /// Says whether the key may have been meant for an action.
+    fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key]]) -> bool {
         let names = || keys.iter().flat_map(|set| set.iter()).map(|(name, _)| *name);
-        let mut problem =
-            Diagnostic::error(Code::UNKNOWN_KEY, key.span, format!("{what} has no key `{}`", key.value))
-                .did_you_mean(&key.value, names());
-        if problem.help.is_empty() {
-            problem = match foreign_key(&key.value) {
-                Some(ours) => problem.help(ours),
-                None => problem.help(format!("known keys: {}", names().collect::<Vec<_>>().join(", "))),
-            };
+        let message = format!("{what} has no key `{}`", key.value);
+        let problem = Diagnostic::error(Code::UNKNOWN_KEY, key.span, message);
+        if let Some(ours) = foreign_key(what, &key.value) {
+            self.report(problem.help(ours));
+            return ours.contains("`run`");
         }
-        self.report(problem);
+        let problem = self.suggest.add(problem, &key.value, names);
+        let meant = problem.help.first().cloned();
+        self.report(match &meant {
+            Some(_) => problem,
+            None => {
+                let offered =
+                    keys.iter().flat_map(|set| set.iter()).filter(|(_, support)| *support == Support::Now);
+                let offered: Vec<_> = offered.map(|(name, _)| *name).collect();
+                problem.help(format!("known keys: {}", offered.join(", ")))
+            }
+        });
+        let is_action = |set: &[Key]| set.first().is_some_and(|(name, _)| *name == "run");
+        let actions = keys.iter().filter(|set| is_action(set)).flat_map(|set| set.iter());
+        meant.is_none_or(|help| actions.into_iter().any(|(name, _)| help.contains(&format!("`{name}`"))))
     }
 
     /// The value of a key that must be there.
@@ -143,10 +188,6 @@ impl Reader<'_> {
         self.text(node, what).map(|text| Spanned::new(text, node.span))
     }
 
-    pub(super) fn texts(&mut self, node: &Node, what: &str) -> Vec<Spanned<String>> {
-        self.items(node, what).iter().filter_map(|item| self.spanned_text(item, what)).collect()
-    }
-
     pub(super) fn items<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         match node.as_seq() {
             Some(items) => items,
@@ -161,7 +202,19 @@ impl Reader<'_> {
         match node.as_scalar().filter(|s| s.is_plain()).map(Scalar::resolve) {
             Some(Value::Bool(value)) => Some(value),
             _ => {
-                self.wrong_type(node, what, "`true` or `false`");
+                let text = node.as_scalar().map_or("", Scalar::text).to_lowercase();
+                let meant = match text.as_str() {
+                    "yes" | "y" | "on" | "true" | "1" => Some("true"),
+                    "no" | "n" | "off" | "false" | "0" => Some("false"),
+                    _ => None,
+                };
+                let found = format!("{what} must be `true` or `false`, found {}", node.kind_name());
+                let problem =
+                    Diagnostic::error(Code::WRONG_TYPE, node.span, found).label("expected `true` or `false`");
+                self.report(match meant {
+                    Some(meant) => problem.help(format!("write `{meant}`, without quotes")),
+                    None => problem,
+                });
                 None
             }
         }
@@ -205,6 +258,19 @@ impl Reader<'_> {
         }
     }
 
+    /// A time that must not be nothing.
+    pub(super) fn limit(&mut self, node: &Node, what: &str) -> Option<Duration> {
+        let duration = self.duration(node, what)?;
+        if duration == Duration::default() {
+            let message = format!("{what} leaves no time at all");
+            self.report(
+                Diagnostic::error(Code::BAD_VALUE, node.span, message).help("leave it away for no limit"),
+            );
+            return None;
+        }
+        Some(duration)
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
         let scalar = self.scalar(node, what, "a word")?;
@@ -229,19 +295,16 @@ impl Reader<'_> {
         if is_identifier(&name.value) {
             return true;
         }
-        let better: String = name
-            .value
-            .to_lowercase()
-            .chars()
-            .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' })
-            .collect();
+        let better = better_identifier(&name.value);
         let mut problem = Diagnostic::error(
             Code::BAD_NAME,
             name.span,
             format!("`{}` cannot be the name of {what}", name.value),
         )
-        .note("such names are small letters, digits and `_`, and begin with a letter")
-        .note("a hyphen would read as a subtraction in an expression");
+        .note("such names are small letters, digits and `_`, and begin with a letter");
+        if name.value.contains('-') {
+            problem = problem.note("a hyphen would read as a subtraction in an expression");
+        }
         if is_identifier(&better) {
             problem = problem.help(format!("write `{better}`"));
         }
@@ -272,6 +335,7 @@ impl Reader<'_> {
     pub(super) fn value(&mut self, node: &Node, what: &str) -> Option<ValueTemplate> {
         Some(match &node.kind {
             NodeKind::Scalar(scalar) if scalar.is_plain() && !scalar.text().contains("${{") => {
+                self.keeps_value(node, what);
                 ValueTemplate::Value(scalar.resolve())
             }
             NodeKind::Scalar(_) => match self.template(node, what)? {
@@ -287,6 +351,30 @@ impl Reader<'_> {
                 map.iter().filter_map(|(k, v)| Some((k.value.clone(), self.value(v, what)?))).collect(),
             ),
         })
+    }
+
+    /// Refuses an unquoted value in `node` that is not shown again as it was written, as 1.10 becomes 1.1.
+    pub(super) fn keeps_value(&mut self, node: &Node, what: &str) {
+        match &node.kind {
+            NodeKind::Seq(items) => items.iter().for_each(|item| self.keeps_value(item, what)),
+            NodeKind::Map(map) => map.iter().for_each(|(_, value)| self.keeps_value(value, what)),
+            NodeKind::Scalar(scalar) => {
+                let value = scalar.resolve();
+                if !value.is_number() || display(&value) == scalar.text() {
+                    return;
+                }
+                let (text, number) = (scalar.text(), display(&value));
+                self.report(
+                    Diagnostic::error(
+                        Code::LOSSY_SCALAR,
+                        node.span,
+                        format!("unquoted `{text}` in {what} is the number {number}"),
+                    )
+                    .help(format!("put it in quotes to keep it as text: {text:?}"))
+                    .help(format!("write `{number}` if it is a number")),
+                );
+            }
+        }
     }
 
     /// A regular expression; reported when it is none.
@@ -311,32 +399,20 @@ impl Reader<'_> {
     }
 }
 
-/// What people who come from other tools may have meant.
-fn foreign_key(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "name" => "steps have an `id` (for expressions) and a `title` (for people)",
-        "register" => "declare results under `outputs: {name: expression over result}`",
-        "cmd" | "command" | "script" | "shell_command" | "exec" => "commands are written under `run`",
-        "if" | "condition" => "conditions are written under `when`",
-        "depends_on" | "dependsOn" | "depends" | "after" => "predecessors are written under `needs`",
-        "ignore_errors" | "continue_on_error" | "continue-on-error" => "write `on_failure: continue`",
-        "retries" | "retry_policy" => "write `retry: {attempts: 3, every: 5s}`",
-        "loop" | "with_items" | "foreach" => "write `for_each: {item: name, in: list}`",
-        "delay" | "sleep" | "pause" => "write a step `wait: 30s`, or `settle: 5s` before a verification",
-        "undo" | "compensate" => "steps that undo a step are written under `rollback`",
-        "approval" | "approve" | "gate" => "a gate is written under `confirm`",
-        "working_dir" | "working-directory" | "workdir" | "chdir" | "dir" => "the working directory is `cwd`",
-        "environment" => "environment variables are written under `env`",
-        "tags" => "free labels are written under `labels: {key: value}`",
-        "spec" | "metadata" => "the language is flat: write the keys at the top level",
-        "hosts" | "host" => "where steps act is declared under `targets` and chosen with `target`",
-        "always" | "always_run" => {
-            "steps that always run are written under `finally`, or `cleanup` at a step"
+/// What a name could be that expressions can use.
+pub(super) fn better_identifier(name: &str) -> String {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.to_lowercase().chars().map(|c| if fits(c) { c } else { '_' }).collect()
+}
+
+/// Parameters with their templates as they stand in the file.
+pub(super) fn as_written(params: &ValueTemplate) -> Value {
+    match params {
+        ValueTemplate::Value(value) => value.clone(),
+        ValueTemplate::Text(template) => Value::String(template.source_text()),
+        ValueTemplate::List(items) => Value::Array(items.iter().map(as_written).collect()),
+        ValueTemplate::Map(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), as_written(value))).collect())
         }
-        "params" | "parameters" | "args" => "what an operator gives is declared under `inputs`",
-        "check" | "checks" | "test" => {
-            "checks after an action are written under `verify`, before it under `preconditions`"
-        }
-        _ => return None,
-    })
+    }
 }

@@ -1,30 +1,50 @@
 //! One step: its action, and everything that belongs to it.
 
 use super::keys;
-use super::reader::{Fields, Reader};
+use super::reader::{Fields, Reader, as_written, better_identifier};
 use crate::diag::{Code, Diagnostic};
-use crate::kind::Kinds;
+use crate::expr::Expr;
 use crate::model::{
-    Action, Assertion, Confirm, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure, StepSpec,
-    ValueTemplate,
+    Action, Assertion, Confirm, CustomAction, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure,
+    StepSpec, ValueTemplate,
 };
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
+use crate::value::Value;
 use crate::yaml::Node;
 
 /// How many groups may be inside of each other.
 const DEEPEST: usize = 32;
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     pub(super) fn step(&mut self, node: &Node) -> Option<Step> {
-        let kinds = self.executor_actions();
-        let fields = self.fields(node, "a step", &[keys::STEP, keys::ACTIONS, &kinds])?;
-        let (key, action_node) = self.action_key(&fields, &kinds)?;
-        let (action, children) = self.action(key, action_node, &fields)?;
-        self.misplaced_keys(&fields, &action);
-        let effect = self.effect(&fields, &action);
-        let declared = fields.get("effect").is_some();
-        let idempotent = fields.get("idempotent").and_then(|node| self.bool(node, "`idempotent`"));
-        let idempotent = idempotent.unwrap_or(effect == Effect::Read);
+        let fields = self.fields(node, "a step", &[keys::STEP, keys::ACTIONS, keys::EXECUTORS])?;
+        let id = fields.get("id").and_then(|node| self.step_id(node));
+        let said = self.found.len();
+        let key = self.action_key(&fields);
+        let action = key.and_then(|(key, node)| self.action(key, node, &fields));
+        if let Some((action, _)) = &action {
+            self.misplaced_keys(&fields, action);
+        }
+        // A step stays a step when its action is refused, so that its other keys and its uses are looked at.
+        let refused = || {
+            let kind = key.map_or_else(String::new, |(key, _)| key.to_owned());
+            let params = ValueTemplate::Value(Value::Null);
+            (Action::Custom(CustomAction { kind, params }), Vec::new())
+        };
+        let (action, children) = action.unwrap_or_else(refused);
+        let declared = fields.has("effect");
+        let own_effect = fields.get("effect").and_then(|node| self.effect(node));
+        let effect = own_effect.unwrap_or_else(|| self.effect_of(&action));
+        let own_idempotent = fields.get("idempotent").and_then(|node| self.bool(node, "`idempotent`"));
+        let idempotent = own_idempotent.unwrap_or(effect == Effect::Read);
+        let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
+        if let Some(id) = id.as_ref().filter(|_| self.found.len() > said) {
+            self.unread.steps.insert(&id.value);
+        }
+        if action.is_external() && !idempotent && declared == own_effect.is_some() {
+            self.retry_needs_idempotence(&fields, own_idempotent);
+        }
+        self.irreversible_needs_confirm(&fields);
         let list = |reader: &mut Self, key: &str| {
             fields.get(key).map(|node| reader.checks(node, &format!("`{key}`"))).unwrap_or_default()
         };
@@ -33,11 +53,11 @@ impl<'a> Reader<'a> {
         let verify = list(self, "verify");
         let takes_time = action.is_external();
         let own_retry = fields.get("retry").and_then(|node| self.retry(node));
-        let own_timeout = fields.get("timeout").and_then(|node| self.duration(node, "`timeout`"));
+        let own_timeout = fields.get("timeout").and_then(|node| self.limit(node, "`timeout`"));
         let failures =
             [("stop", StepFailure::Stop), ("continue", StepFailure::Continue), ("ask", StepFailure::Ask)];
         let spec = StepSpec {
-            id: fields.get("id").and_then(|node| self.step_id(node)),
+            id,
             title: fields.get("title").and_then(|node| self.template(node, "`title`")),
             description: fields.get("description").and_then(|node| self.text(node, "`description`")),
             labels: fields.get("labels").map(|node| self.labels(node)).unwrap_or_default(),
@@ -70,17 +90,13 @@ impl<'a> Reader<'a> {
                 .unwrap_or_default(),
             timeout: own_timeout.or_else(|| self.defaults.timeout.filter(|_| takes_time)),
             budget: fields.get("budget").and_then(|node| self.duration(node, "`budget`")),
-            outputs: fields
-                .get("outputs")
-                .map(|node| self.outputs(node))
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(name, expr)| (name.value, expr))
-                .collect(),
-            evidence: fields.get("evidence").and_then(|node| self.evidence(node)),
+            evidence: fields
+                .get("evidence")
+                .and_then(|node| self.evidence(node, action.is_external().then_some(&outputs[..]))),
+            outputs: outputs.into_iter().map(|(name, expr)| (name.value, expr)).collect(),
             action,
         };
-        let needs = fields.get("needs").map(|node| self.texts(node, "`needs`"));
+        let needs = fields.get("needs").and_then(|needs| self.needs(needs, node.span));
         let rollback = fields.get("rollback").map(|node| self.rollback(node)).unwrap_or_default();
         let cleanup = fields.get("cleanup").map(|node| self.steps(node, "`cleanup`")).unwrap_or_default();
         Some(Step { span: node.span, spec, needs, children, rollback, cleanup })
@@ -88,27 +104,83 @@ impl<'a> Reader<'a> {
 
     fn step_id(&mut self, node: &Node) -> Option<Spanned<String>> {
         let id = self.spanned_text(node, "`id`")?;
-        self.identifier(&id, "a step");
+        if !self.identifier(&id, "a step") {
+            self.unread.steps.insert(&id.value);
+            self.unread.steps.insert(better_identifier(&id.value));
+        }
         Some(id)
     }
 
-    /// The actions of executors: those of the project, loaded or not, and those this program adds.
-    pub(super) fn executor_actions(&self) -> Vec<keys::Key<'a>> {
-        let kinds: &'a Kinds = self.kinds;
-        let ours = keys::EXECUTOR_ACTIONS.iter().map(|(name, _)| *name);
-        let own = kinds.action_keys().filter(|name| !ours.clone().any(|known| known == *name));
-        ours.clone().chain(own).map(|name| (name, keys::Support::Now)).collect()
+    /// The steps it waits for; `step` is where it is written.
+    fn needs(&mut self, node: &Node, step: Span) -> Option<Vec<Spanned<String>>> {
+        let Some(items) = node.as_seq() else {
+            let found = node.kind_name();
+            let problem = Diagnostic::error(
+                Code::WRONG_TYPE,
+                node.span,
+                format!("`needs` must be a list of ids, found {found}"),
+            );
+            self.report(match node.as_str() {
+                Some(id) => problem.help(format!("write `needs: [{id}]`")),
+                None => problem.help("write `needs: [id, …]`, or `needs: []` to start at once"),
+            });
+            self.unread.needs.insert(step);
+            return None;
+        };
+        let needs: Vec<_> =
+            items.iter().filter_map(|item| self.spanned_text(item, "an id in `needs`")).collect();
+        if needs.len() < items.len() {
+            self.unread.needs.insert(step);
+        }
+        Some(needs)
+    }
+
+    fn retry_needs_idempotence(&mut self, fields: &Fields<'_>, own: Option<bool>) {
+        // What is not a bool was refused already.
+        if !fields.has("retry") || fields.has("idempotent") != own.is_some() {
+            return;
+        }
+        self.report(
+            Diagnostic::error(
+                Code::RETRY_NOT_IDEMPOTENT,
+                fields.key_span("retry"),
+                "`retry` on an action that may not be repeated",
+            )
+            .note("an attempt that failed may have done half of its work")
+            .help(match own {
+                Some(_) => "write `idempotent: true` if a repetition does no harm, or remove `retry`",
+                None => "add `idempotent: true` if a repetition does no harm, `effect: read` if it only looks, or remove `retry`",
+            }),
+        );
+    }
+
+    fn irreversible_needs_confirm(&mut self, fields: &Fields<'_>) {
+        let irreversible = fields.get("irreversible").and_then(|node| node.as_scalar());
+        if fields.has("confirm") || !irreversible.is_some_and(|s| s.resolve() == Value::Bool(true)) {
+            return;
+        }
+        self.report(
+            Diagnostic::error(
+                Code::IRREVERSIBLE_WITHOUT_CONFIRM,
+                fields.key_span("irreversible"),
+                "a point of no return without a confirmation",
+            )
+            .note("after it nothing before it is rolled back, so a person must agree first")
+            .help("add `confirm: …` with the question to ask"),
+        );
     }
 
     /// The one action key of a step.
-    fn action_key<'n>(
-        &mut self,
-        fields: &Fields<'n>,
-        kinds: &[keys::Key<'_>],
-    ) -> Option<(&'n str, &'n Node)> {
-        let is_action = |name: &str| keys::ACTIONS.iter().chain(kinds).any(|(key, _)| *key == name);
+    fn action_key<'n>(&mut self, fields: &Fields<'n>) -> Option<(&'n str, &'n Node)> {
+        let is_action = |name: &str| {
+            keys::ACTIONS.iter().chain(keys::EXECUTORS).any(|(key, _)| *key == name)
+                || self.kinds.action(name).is_some()
+        };
         let mut actions = fields.map.iter().filter(|(key, _)| is_action(&key.value));
         let Some((key, node)) = actions.next() else {
+            if fields.puzzling {
+                return None;
+            }
             self.report(
                 Diagnostic::error(Code::NO_ACTION, fields.span, "this step does nothing")
                     .note("a step does exactly one thing, named by its action key")
@@ -141,9 +213,13 @@ impl<'a> Reader<'a> {
             "run" => Action::Run(self.run(node, fields)?),
             "manual" => Action::Manual(self.manual(node)?),
             "wait" if node.as_map().is_some() => {
-                self.fields(node, "`wait`", &[keys::WAIT]);
+                let fields = self.fields(node, "`wait`", &[keys::WAIT])?;
+                if !fields.has("for") {
+                    self.require(&fields, "for", "`wait` with a map");
+                }
                 return None;
             }
+            later if keys::ACTIONS.contains(&(later, keys::Support::Later)) => return None,
             "wait" => Action::Wait(self.duration(node, "`wait`")?),
             "assert" => Action::Assert(self.assertions(node)),
             "set" => Action::Set(self.set(node)),
@@ -192,11 +268,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn effect(&mut self, fields: &Fields<'_>, action: &Action) -> Effect {
+    fn effect(&mut self, node: &Node) -> Option<Effect> {
         let words = [("read", Effect::Read), ("change", Effect::Change), ("destroy", Effect::Destroy)];
-        if let Some(effect) = fields.get("effect").and_then(|node| self.word(node, "`effect`", &words)) {
-            return effect;
-        }
+        self.word(node, "`effect`", &words)
+    }
+
+    /// What an action may do when its author does not say.
+    fn effect_of(&self, action: &Action) -> Effect {
         match action {
             Action::Wait(_) | Action::Assert(_) | Action::Set(_) | Action::Group { .. } => Effect::Read,
             Action::Custom(custom) => match self.kinds.action(&custom.kind) {
@@ -273,6 +351,11 @@ impl<'a> Reader<'a> {
             Some(Assertion { that, message })
         };
         match node.as_seq() {
+            Some([]) => {
+                let message = "`assert` holds no condition";
+                self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, message));
+                Vec::new()
+            }
             Some(items) => items.iter().filter_map(one).collect(),
             None => one(node).into_iter().collect(),
         }
@@ -283,6 +366,9 @@ impl<'a> Reader<'a> {
             self.wrong_type(node, "`set`", "a map of names to values");
             return Vec::new();
         };
+        if map.is_empty() {
+            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, "`set` holds no value"));
+        }
         map.iter()
             .filter_map(|(name, node)| {
                 self.identifier(name, "a value");
@@ -291,15 +377,28 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    fn evidence(&mut self, node: &Node) -> Option<Evidence> {
+    /// `outputs` are those of an action with a result.
+    fn evidence(&mut self, node: &Node, outputs: Option<&[(Spanned<String>, Expr)]>) -> Option<Evidence> {
         if node.as_scalar().is_some() {
             return self.bool(node, "`evidence`")?.then(Evidence::default);
         }
         let fields = self.fields(node, "`evidence`", &[keys::EVIDENCE])?;
-        Some(Evidence {
-            label: fields.get("label").and_then(|node| self.text(node, "`label`")),
-            capture: fields.get("capture").and_then(|node| self.text(node, "`capture`")),
-        })
+        let label = fields.get("label").and_then(|node| self.text(node, "`label`"));
+        let capture = fields.get("capture").and_then(|node| {
+            let name = self.text(node, "`capture`")?;
+            let Some(outputs) = outputs else { return Some(name) };
+            let names = || {
+                ["stdout", "stderr"].into_iter().chain(outputs.iter().map(|(name, _)| name.value.as_str()))
+            };
+            if !names().any(|known| known == name) {
+                let message = format!("`capture` names `{name}`, which the step does not have");
+                let problem = Diagnostic::error(Code::UNKNOWN_OUTPUT, node.span, message);
+                let problem = self.suggest.add(problem, &name, names);
+                self.report(problem.help("it is `stdout`, `stderr`, or one of the step's `outputs`"));
+            }
+            Some(name)
+        });
+        Some(Evidence { label, capture })
     }
 
     fn rollback(&mut self, node: &Node) -> Vec<Step> {
@@ -308,18 +407,5 @@ impl<'a> Reader<'a> {
             return Vec::new();
         }
         self.steps(node, "`rollback`")
-    }
-}
-
-/// Parameters with their templates as they stand in the file.
-fn as_written(params: &ValueTemplate) -> crate::value::Value {
-    use crate::value::Value;
-    match params {
-        ValueTemplate::Value(value) => value.clone(),
-        ValueTemplate::Text(template) => Value::String(template.source_text()),
-        ValueTemplate::List(items) => Value::Array(items.iter().map(as_written).collect()),
-        ValueTemplate::Map(entries) => {
-            Value::Object(entries.iter().map(|(key, value)| (key.clone(), as_written(value))).collect())
-        }
     }
 }

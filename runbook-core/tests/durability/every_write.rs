@@ -52,8 +52,9 @@ async fn at_every_commit(point: &'static str, later: fn(u64) -> Vec<u64>) {
     let (odd, even) = (tokio::spawn(worker(1)), tokio::spawn(worker(2)));
     let (odd, even) = (odd.await.unwrap(), even.await.unwrap());
     println!("{point}: killed at each of {} commits", odd + even);
-    // Thirteen effects, each with an intent and an end.
-    assert!(odd + even > 26, "{odd} + {even}");
+    // Thirteen effects; the end of each shares a write with the intent of the next, and the two that
+    // run beside each other may share one too. The beginning, the end and the decisions come on top.
+    assert!(odd + even >= 16, "{odd} + {even}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

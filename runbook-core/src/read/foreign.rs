@@ -1,0 +1,135 @@
+//! Keys of other tools, and what they are called here.
+
+/// What to write instead of `key` in the map `what`, for people who come from another tool.
+pub(super) fn foreign_key(what: &str, key: &str) -> Option<&'static str> {
+    match what {
+        "a step" => in_step(key),
+        "a runbook" => in_runbook(key),
+        "a check" => in_check(key),
+        "`retry`" => in_retry(key),
+        "an input" | "a field" => in_input(key),
+        "`expect`" => in_expect(key),
+        "`confirm`" | "`manual`" => in_question(key),
+        "`defaults`" => in_command(key),
+        _ => None,
+    }
+}
+
+fn in_command(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "working_dir" | "working-directory" | "workdir" | "chdir" | "dir" => "the working directory is `cwd`",
+        "environment" | "envs" => "environment variables are written under `env`",
+        "input" => "data on standard input is written under `stdin`",
+        _ => return None,
+    })
+}
+
+fn in_step(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "name" => "a step has an `id` (for expressions) and a `title` (for people)",
+        "register" => "declare results under `outputs: {name: expression over result}`",
+        "cmd" | "command" | "script" | "shell_command" | "exec" => "commands are written under `run`",
+        "if" | "condition" | "only_if" => "conditions are written under `when`",
+        "unless" => "write `when: not (…)`, or checks under `done_when`",
+        "depends_on" | "dependsOn" | "depends" | "after" | "requires" => {
+            "predecessors are written under `needs`"
+        }
+        "ignore_errors" | "continue_on_error" | "continue-on-error" | "allow_failure" => {
+            "write `on_failure: continue`"
+        }
+        "retries" | "retry_policy" => "write `retry: {attempts: 3, every: 5s}`",
+        "loop" | "with_items" | "foreach" => "write `for_each: {item: name, in: list}`",
+        "delay" | "sleep" | "pause" => "write a step `wait: 30s`, or `settle: 5s` before a verification",
+        "undo" | "compensate" => "steps that undo a step are written under `rollback`",
+        "approval" | "approve" | "gate" => "a gate is written under `confirm`",
+        "tags" => "free labels are written under `labels: {key: value}`",
+        "hosts" | "host" | "delegate_to" => "where a step acts is chosen with `target`",
+        "always" | "always_run" => {
+            "steps that always run are written under `finally`, or `cleanup` at a step"
+        }
+        "check" | "checks" | "test" => {
+            "checks after an action are written under `verify`, before it under `preconditions`"
+        }
+        "uses" | "action" => "a step names its action by a key of its own, such as `run`",
+        _ => return in_command(key),
+    })
+}
+
+fn in_runbook(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "spec" | "metadata" => "the language is flat: write the keys at the top level",
+        "hosts" | "host" => "where steps act is declared under `targets` and chosen with `target`",
+        "params" | "parameters" | "args" | "variables" => {
+            "what an operator gives is declared under `inputs`, what is computed under `vars`"
+        }
+        "tasks" | "jobs" | "stages" => "what is to be done is written under `steps`",
+        "on_error" | "rescue" => "what follows a failure is written under `on_failure`",
+        "always" | "cleanup" | "post" => "steps that always run are written under `finally`",
+        "on" | "trigger" => "when it runs is written under `schedule`",
+        "env" | "environment" => "environment variables of all steps are written under `defaults: {env: …}`",
+        "timeout" | "retry" | "target" | "shell" | "cwd" => {
+            "what holds for every step is written under `defaults`"
+        }
+        "tags" => "free labels are written under `labels: {key: value}`",
+        _ => return None,
+    })
+}
+
+fn in_check(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "cmd" | "command" | "script" | "exec" => "commands are written under `run`",
+        "id" => "a check has no name: no expression can refer to it",
+        "name" => "a check has a `title` for people",
+        "effect" => "a check only looks; a change is a step",
+        "when" | "if" => "put the condition on the step, or write the check as an expression",
+        "wait" => "wait with `retry: {every: 2s, within: 1m}`, or with `settle` at the step",
+        "port" => "write `tcp: {port: …}`",
+        "path" => "write `file: {path: …}`",
+        _ => return in_command(key),
+    })
+}
+
+fn in_retry(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "times" | "count" | "max_attempts" | "retries" | "max" | "limit" => {
+            "the number of tries is `attempts`"
+        }
+        "delay" | "interval" | "sleep" | "wait" | "pause" => "the pause between tries is `every`",
+        "timeout" | "max_time" | "deadline" => "the time for all tries is `within`",
+        "max_delay" | "max_interval" => "the longest pause is `max_every`",
+        "until" => "write what makes another try useful under `when`",
+        _ => return None,
+    })
+}
+
+fn in_input(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "choices" | "values" | "enum" | "allowed" => "the allowed values are `options`",
+        "regex" | "regexp" | "match" | "validate" => "the regular expression is `pattern`",
+        "help" | "title" | "label" | "prompt" => "what it is for is written under `description`",
+        "optional" => "write `required: false`, or give a `default`",
+        "secret" | "private" | "no_log" => "a secret is declared under `secrets`",
+        "minimum" | "min_length" => "the lower limit is `min`",
+        "maximum" | "max_length" => "the upper limit is `max`",
+        _ => return None,
+    })
+}
+
+fn in_expect(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "code" | "rc" | "returncode" | "exit" | "exitcode" => "the exit code of a command is `exit_code`",
+        "output" | "out" | "text" => "what a command wrote is `stdout` or `stderr`",
+        "status" | "json" | "body" | "headers" => "a command has `exit_code`, `stdout` and `stderr`",
+        _ => return None,
+    })
+}
+
+fn in_question(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "msg" | "prompt" | "text" | "question" => {
+            "the text is `message` in `confirm`, `instructions` in `manual`"
+        }
+        "approvers" => "how many must agree is `approvers_min`",
+        _ => return None,
+    })
+}

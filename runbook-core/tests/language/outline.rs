@@ -1,0 +1,81 @@
+//! A runbook as text: every step with all that was read, filled in and resolved.
+
+use std::fmt::Write;
+
+use runbook_core::check::{Graph, Role};
+use runbook_core::diag::Diagnostics;
+use runbook_core::ids::NodeId;
+use runbook_core::model::Runbook;
+use serde_json::Value;
+
+/// All of `runbook`.
+pub(crate) fn outline(runbook: &Runbook) -> String {
+    let mut out = String::new();
+    entries(&mut out, "", &serde_json::to_value(&runbook.meta).unwrap());
+    for input in &runbook.inputs {
+        writeln!(out, "input {}", serde_json::to_string(input).unwrap()).unwrap();
+    }
+    for (name, value) in &runbook.vars {
+        writeln!(out, "var {} = {}", name.value, serde_json::to_string(value).unwrap()).unwrap();
+    }
+    if let Some(lock) = &runbook.lock {
+        writeln!(out, "lock {}", serde_json::to_string(lock).unwrap()).unwrap();
+    }
+    for check in &runbook.preconditions {
+        writeln!(out, "precondition {}", serde_json::to_string(check).unwrap()).unwrap();
+    }
+    writeln!(
+        out,
+        "rollback after a failure: {}",
+        serde_json::to_string(&runbook.on_failure.rollback).unwrap()
+    )
+    .unwrap();
+    let mut found = Diagnostics::default();
+    let graph = Graph::new(runbook, &mut found);
+    assert!(found.is_empty(), "the graph of a valid runbook: {found:?}");
+    for (_, placed) in graph.iter() {
+        writeln!(out, "\n[{}] {}", placed.key, role(&graph, placed.role)).unwrap();
+        let keys =
+            |ids: &[NodeId]| ids.iter().map(|id| graph.step(*id).key.clone()).collect::<Vec<_>>().join(", ");
+        for (name, ids) in [("needs", &placed.needs), ("children", &placed.children)] {
+            if !ids.is_empty() {
+                writeln!(out, "  {name}: {}", keys(ids)).unwrap();
+            }
+        }
+        let mut spec = serde_json::to_value(&placed.step.spec).unwrap();
+        if let Value::Object(spec) = &mut spec {
+            // Shown only when they are not what nearly every step has.
+            spec.retain(|key, value| {
+                !matches!(
+                    (key.as_str(), &*value),
+                    ("id", _) | ("effect_declared" | "idempotent", Value::Bool(false))
+                ) && !(key == "target" && value == "local")
+                    && !(key == "on_failure" && value == "stop")
+            });
+        }
+        entries(&mut out, "  ", &spec);
+    }
+    if !runbook.outputs.is_empty() {
+        out.push('\n');
+    }
+    for (name, value) in &runbook.outputs {
+        writeln!(out, "output {} = {}", name.value, value.source()).unwrap();
+    }
+    out
+}
+
+fn entries(out: &mut String, indent: &str, value: &Value) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        writeln!(out, "{indent}{key}: {value}").unwrap();
+    }
+}
+
+fn role(graph: &Graph<'_>, role: Role) -> String {
+    match role {
+        Role::Body => "body".to_owned(),
+        Role::Rollback(of) => format!("rollback of {}", graph.step(of).key),
+        Role::Cleanup(of) => format!("cleanup of {}", graph.step(of).key),
+        Role::OnFailure => "on_failure".to_owned(),
+        Role::Finally => "finally".to_owned(),
+    }
+}
