@@ -57,10 +57,13 @@ fn unharmed<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
+/// A connection that is opened once, by whoever needs it first.
+type Opened = Arc<OnceCell<Arc<dyn Connection>>>;
+
 /// The connections of one run: each opened when it is first needed, then kept.
 pub(super) struct RunConnections {
     world: Arc<World>,
-    open: Mutex<HashMap<String, Arc<OnceCell<Arc<dyn Connection>>>>>,
+    open: Mutex<HashMap<String, Opened>>,
 }
 
 impl RunConnections {
