@@ -10,7 +10,7 @@ use super::order::Order;
 use super::suggest::Suggest;
 use super::unread::Unread;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::ids::NodeId;
+use crate::ids::{NodeId, is_identifier};
 use crate::model::{Action, Runbook, Step};
 use crate::source::{Span, Spanned};
 
@@ -109,9 +109,10 @@ impl<'a> Graph<'a> {
         self.ids.get(name).copied()
     }
 
-    /// Every id that is written, in the order of the plan.
+    /// Every id that expressions can name, in the order of the plan.
     pub fn names(&self) -> impl Iterator<Item = &'a str> + '_ {
-        self.steps.iter().filter_map(|placed| placed.step.spec.id.as_ref()).map(|id| id.value.as_str())
+        let ids = self.steps.iter().filter_map(|placed| placed.step.spec.id.as_ref());
+        ids.map(|id| id.value.as_str()).filter(|id| is_identifier(id))
     }
 
     /// The order in time; none when steps wait for each other.

@@ -55,10 +55,14 @@ impl Reader<'_> {
     /// `apiVersion` and `kind`. Without them nothing else can be understood.
     fn header(&mut self, root: &Node) -> bool {
         let Some(map) = root.as_map() else {
-            self.wrong_type(root, "a runbook", "a map");
+            let message = format!("a runbook must be a map, found {}", root.kind_name());
+            self.report(
+                Diagnostic::error(Code::WRONG_TYPE, root.span, message)
+                    .help("begin with `apiVersion: runbook/v1`, `kind: Runbook`, `name: …` and `steps:`"),
+            );
             return false;
         };
-        let fields = Fields { map, span: Span { end: root.span.start, ..root.span }, puzzling: false };
+        let fields = Fields::unchecked(map, Span { end: root.span.start, ..root.span });
         let version = self
             .require(&fields, "apiVersion", "a runbook")
             .and_then(|n| self.spanned_text(n, "`apiVersion`"));
@@ -75,7 +79,7 @@ impl Reader<'_> {
             Some(kind) => match kind.value.as_str() {
                 "Runbook" => true,
                 "Inventory" | "Policy" | "RunbookTest" => {
-                    self.not_yet(kind.span, &format!("kind: {}", kind.value));
+                    self.not_yet(kind.span, &format!("`kind: {}`", kind.value));
                     false
                 }
                 other => {
@@ -185,7 +189,7 @@ impl Reader<'_> {
         let fields = self.fields(node, what, &[keys::INPUT])?;
         let options: Vec<_> = match fields.get("options") {
             Some(list) if list.as_str().is_some_and(|text| text.contains("${{")) => {
-                self.not_yet(list.span, "options from an earlier step");
+                self.not_yet(list.span, "a list of options from an earlier step");
                 Vec::new()
             }
             Some(list) => {
@@ -215,13 +219,14 @@ impl Reader<'_> {
             }
             _ => node.to_value(),
         });
+        let mut kept = true;
         if !matches!(r#type, InputType::Int | InputType::Number) {
             let untyped = ["options", "example"].into_iter().chain(
                 // Texts were looked at above.
                 matches!(r#type, InputType::Enum | InputType::List).then_some("default"),
             );
             for node in untyped.filter_map(|key| fields.get(key)) {
-                self.keeps_value(node, "an input");
+                kept &= self.keeps_value(node, "an input");
             }
         }
         let required = fields.get("required").and_then(|node| self.bool(node, "`required`"));
@@ -249,7 +254,7 @@ impl Reader<'_> {
                 return Some(input);
             }
         }
-        if self.options_do_not_fit(&input, &fields) {
+        if !kept || self.options_do_not_fit(&input, &fields) {
             return Some(input);
         }
         for (key, value) in [("default", &input.default), ("example", &input.example)] {
@@ -366,7 +371,10 @@ impl Reader<'_> {
         if items.is_empty() {
             self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, format!("{what} holds no step")));
         }
-        items.iter().filter_map(|item| self.step(item)).collect()
+        // Steps are large: a vector that grows by doubling would take half as much again.
+        let mut steps = Vec::with_capacity(items.len());
+        steps.extend(items.iter().filter_map(|item| self.step(item)));
+        steps
     }
 
     pub(super) fn outputs(&mut self, node: &Node) -> Vec<(Spanned<String>, crate::expr::Expr)> {

@@ -112,7 +112,11 @@ impl Reader<'_> {
                     && name.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
                 if !fits {
                     let message = format!("`{}` cannot be the name of an environment variable", name.value);
-                    self.report(Diagnostic::error(Code::BAD_NAME, name.span, message));
+                    self.report(
+                        Diagnostic::error(Code::BAD_NAME, name.span, message).note(
+                            "such names are Latin letters, digits and `_`, and do not begin with a digit",
+                        ),
+                    );
                 }
                 Some((name.value.clone(), self.template(value, "an environment variable")?))
             })
@@ -161,7 +165,7 @@ impl Reader<'_> {
             return None;
         };
         if !kind.available() {
-            self.not_yet(span, key);
+            self.not_yet(span, &format!("`{key}`"));
             return None;
         }
         kind.check(node, self.found);
@@ -179,7 +183,8 @@ impl Reader<'_> {
         let fields = self.fields(node, "`retry`", &[keys::RETRY])?;
         let attempts = fields.get("attempts").and_then(|node| self.count(node, "`attempts`"));
         let within = fields.get("within").and_then(|node| self.duration(node, "`within`"));
-        if !fields.has("attempts") && !fields.has("within") {
+        let limits = ["attempts", "within"];
+        if !limits.iter().any(|key| fields.has(key) || fields.hinted(key)) {
             self.report(
                 Diagnostic::error(Code::MISSING_KEY, fields.span, "`retry` needs `attempts` or `within`")
                     .note("without a limit it would go on for ever"),

@@ -1,5 +1,17 @@
 //! Keys of other tools, and what they are called here.
 
+/// Words of other tools that are often misspelt.
+pub(super) const FOREIGN: [&str; 8] = [
+    "command",
+    "script",
+    "register",
+    "depends_on",
+    "environment",
+    "ignore_errors",
+    "condition",
+    "parameters",
+];
+
 /// What to write instead of `key` in the map `what`, for people who come from another tool.
 pub(super) fn foreign_key(what: &str, key: &str) -> Option<&'static str> {
     match what {

@@ -1,9 +1,9 @@
 //! What every part of the reader needs: values with their types, texts, templates, maps with known keys.
 
-use super::foreign::foreign_key;
+use super::foreign::{FOREIGN, foreign_key};
 use super::keys::{Key, Support};
 use crate::check::{Suggest, Unread};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics, closest};
 use crate::expr::{Expr, Origin, Template};
 use crate::ids::is_identifier;
 use crate::kind::Kinds;
@@ -11,6 +11,9 @@ use crate::model::ValueTemplate;
 use crate::source::{Span, Spanned};
 use crate::value::{Duration, Value, display};
 use crate::yaml::{Map, Node, NodeKind, Scalar};
+
+/// How many hints are remembered for one map.
+const HINTS: usize = 20;
 
 /// Reads one file; collects what it finds wrong.
 pub(super) struct Reader<'a> {
@@ -34,9 +37,21 @@ pub(super) struct Fields<'n> {
     pub(super) span: Span,
     /// Whether a key that is not known may have been meant to say what is done or asked.
     pub(super) puzzling: bool,
+    /// What was said to those who wrote keys that are not known.
+    hints: Vec<String>,
 }
 
 impl<'n> Fields<'n> {
+    /// `map`, whose keys nobody has looked at yet.
+    pub(super) fn unchecked(map: &'n Map, span: Span) -> Self {
+        Fields { map, span, puzzling: false, hints: Vec::new() }
+    }
+
+    /// Whether a key that is not known was probably meant for `key`.
+    pub(super) fn hinted(&self, key: &str) -> bool {
+        self.hints.iter().any(|hint| hint.contains(&format!("`{key}`")))
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&'n Node> {
         self.map.get(key)
     }
@@ -78,24 +93,24 @@ impl Reader<'_> {
             return None;
         };
         let takes_actions = matches!(what, "a step" | "a check");
-        let mut puzzling = false;
+        let mut fields = Fields::unchecked(map, node.span);
         for (key, value) in map.iter() {
             let known = keys.iter().flat_map(|set| set.iter()).find(|(name, _)| *name == key.value);
             match known {
                 Some((_, Support::Now)) => {}
                 Some((name, Support::Later)) => {
-                    self.not_yet(key.span, name);
+                    self.not_yet(key.span, &format!("`{name}`"));
                     self.unread.item |= *name == "for_each";
                     self.unread_ids(value);
                 }
                 None if takes_actions && self.kinds.action(&key.value).is_some() => {}
                 None => {
-                    puzzling |= self.unknown_key(key, what, keys);
+                    self.unknown_key(key, what, keys, &mut fields);
                     self.unread_ids(value);
                 }
             }
         }
-        Some(Fields { map, span: node.span, puzzling })
+        Some(fields)
     }
 
     /// Steps somewhere in `node` will not be in the model.
@@ -114,41 +129,51 @@ impl Reader<'_> {
 
     pub(super) fn not_yet(&mut self, span: Span, name: &str) {
         self.report(
-            Diagnostic::error(Code::NOT_SUPPORTED_YET, span, format!("`{name}` is not supported yet")).note(
+            Diagnostic::error(Code::NOT_SUPPORTED_YET, span, format!("{name} is not supported yet")).note(
                 "it is part of the language, but this version cannot carry it out, and will not ignore it",
             ),
         );
     }
 
-    /// Says whether the key may have been meant for an action.
-    fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key]]) -> bool {
+    fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key]], fields: &mut Fields<'_>) {
         let names = || keys.iter().flat_map(|set| set.iter()).map(|(name, _)| *name);
         let message = format!("{what} has no key `{}`", key.value);
         let problem = Diagnostic::error(Code::UNKNOWN_KEY, key.span, message);
-        if let Some(ours) = foreign_key(what, &key.value) {
-            self.report(problem.help(ours));
-            return ours.contains("`run`");
+        let foreign = |key: &str| foreign_key(what, key).map(str::to_owned);
+        let mut hint = foreign(&key.value);
+        let mut problem = match &hint {
+            Some(ours) => problem.help(ours),
+            None => self.suggest.add(problem, &key.value, names),
+        };
+        if problem.help.is_empty() {
+            // A slip in a word of another tool.
+            hint = closest(&key.value, FOREIGN).and_then(foreign);
+            problem.help.extend(hint);
         }
-        let problem = self.suggest.add(problem, &key.value, names);
-        let meant = problem.help.first().cloned();
-        self.report(match &meant {
-            Some(_) => problem,
+        match problem.help.first() {
+            Some(hint) => {
+                let actions = keys.iter().filter(|set| set.first().is_some_and(|(name, _)| *name == "run"));
+                let mut actions = actions.flat_map(|set| set.iter());
+                fields.puzzling |= actions.any(|(name, _)| hint.contains(&format!("`{name}`")));
+                if fields.hints.len() < HINTS {
+                    fields.hints.push(hint.clone());
+                }
+            }
             None => {
+                fields.puzzling = true;
                 let offered =
                     keys.iter().flat_map(|set| set.iter()).filter(|(_, support)| *support == Support::Now);
                 let offered: Vec<_> = offered.map(|(name, _)| *name).collect();
-                problem.help(format!("known keys: {}", offered.join(", ")))
+                problem = problem.help(format!("known keys: {}", offered.join(", ")));
             }
-        });
-        let is_action = |set: &[Key]| set.first().is_some_and(|(name, _)| *name == "run");
-        let actions = keys.iter().filter(|set| is_action(set)).flat_map(|set| set.iter());
-        meant.is_none_or(|help| actions.into_iter().any(|(name, _)| help.contains(&format!("`{name}`"))))
+        }
+        self.report(problem);
     }
 
     /// The value of a key that must be there.
     pub(super) fn require<'n>(&mut self, fields: &Fields<'n>, key: &str, what: &str) -> Option<&'n Node> {
         let found = fields.get(key);
-        if found.is_none() {
+        if found.is_none() && !fields.hinted(key) {
             self.report(
                 Diagnostic::error(Code::MISSING_KEY, fields.span, format!("{what} needs `{key}`"))
                     .label(format!("`{key}` is missing here")),
@@ -175,7 +200,10 @@ impl Reader<'_> {
                 Diagnostic::error(
                     Code::LOSSY_SCALAR,
                     node.span,
-                    format!("{what} is a text, but unquoted `{}` is not only that", scalar.text()),
+                    format!(
+                        "{what} takes a text, and unquoted `{}` can be read as something else",
+                        scalar.text()
+                    ),
                 )
                 .label(reason.to_string())
                 .help(format!("put it in quotes: {:?}", scalar.text())),
@@ -273,10 +301,10 @@ impl Reader<'_> {
 
     /// One of a few words.
     pub(super) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&str, T)]) -> Option<T> {
-        let scalar = self.scalar(node, what, "a word")?;
+        let names: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
+        let scalar = self.scalar(node, what, &format!("one of {}", names.join(", ")))?;
         let found = words.iter().find(|(word, _)| *word == scalar.text());
         if found.is_none() {
-            let names: Vec<_> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
             self.report(
                 Diagnostic::error(
                     Code::BAD_VALUE,
@@ -299,7 +327,10 @@ impl Reader<'_> {
         let mut problem = Diagnostic::error(
             Code::BAD_NAME,
             name.span,
-            format!("`{}` cannot be the name of {what}", name.value),
+            match name.value.is_empty() {
+                true => format!("the name of {what} is empty"),
+                false => format!("`{}` cannot be the name of {what}", name.value),
+            },
         )
         .note("such names are small letters, digits and `_`, and begin with a letter");
         if name.value.contains('-') {
@@ -315,7 +346,31 @@ impl Reader<'_> {
     pub(super) fn template(&mut self, node: &Node, what: &str) -> Option<Template> {
         let text = self.text(node, what)?;
         let scalar = node.as_scalar()?;
+        self.bare_braces(&text, scalar);
         Template::parse(&text, &Origin { span: node.span, place: &|range| scalar.span_of(range) }, self.found)
+    }
+
+    /// Warns of `{{ inputs.x }}`, which stays text: what an author who comes from another tool means is `${{ … }}`.
+    fn bare_braces(&mut self, text: &str, scalar: &Scalar) {
+        for (start, _) in text.match_indices("{{").filter(|(start, _)| !text[..*start].ends_with(['$', '{']))
+        {
+            let inside = text[start + 2..].trim_start();
+            let names = ["inputs.", "vars.", "steps.", "env.", "secrets.", "run.id"];
+            let Some(length) =
+                text[start..].find("}}").filter(|_| names.iter().any(|n| inside.starts_with(n)))
+            else {
+                continue;
+            };
+            let written = &text[start..start + length + 2];
+            self.report(
+                Diagnostic::warning(
+                    Code::BAD_EXPRESSION,
+                    scalar.span_of(start..start + length + 2),
+                    format!("`{written}` stays as it is: it is not an expression here"),
+                )
+                .help(format!("write `${written}` for the value")),
+            );
+        }
     }
 
     pub(super) fn templates(&mut self, node: &Node, what: &str) -> Vec<Template> {
@@ -354,14 +409,18 @@ impl Reader<'_> {
     }
 
     /// Refuses an unquoted value in `node` that is not shown again as it was written, as 1.10 becomes 1.1.
-    pub(super) fn keeps_value(&mut self, node: &Node, what: &str) {
+    pub(super) fn keeps_value(&mut self, node: &Node, what: &str) -> bool {
         match &node.kind {
-            NodeKind::Seq(items) => items.iter().for_each(|item| self.keeps_value(item, what)),
-            NodeKind::Map(map) => map.iter().for_each(|(_, value)| self.keeps_value(value, what)),
+            NodeKind::Seq(items) => {
+                items.iter().fold(true, |kept, item| self.keeps_value(item, what) && kept)
+            }
+            NodeKind::Map(map) => {
+                map.iter().fold(true, |kept, (_, value)| self.keeps_value(value, what) && kept)
+            }
             NodeKind::Scalar(scalar) => {
                 let value = scalar.resolve();
                 if !value.is_number() || display(&value) == scalar.text() {
-                    return;
+                    return true;
                 }
                 let (text, number) = (scalar.text(), display(&value));
                 self.report(
@@ -373,6 +432,7 @@ impl Reader<'_> {
                     .help(format!("put it in quotes to keep it as text: {text:?}"))
                     .help(format!("write `{number}` if it is a number")),
                 );
+                false
             }
         }
     }

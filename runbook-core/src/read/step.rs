@@ -3,7 +3,7 @@
 use super::keys;
 use super::reader::{Fields, Reader, as_written, better_identifier};
 use crate::diag::{Code, Diagnostic};
-use crate::expr::Expr;
+use crate::expr::{Expr, Template};
 use crate::model::{
     Action, Assertion, Confirm, CustomAction, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure,
     StepSpec, ValueTemplate,
@@ -25,6 +25,7 @@ impl Reader<'_> {
         if let Some((action, _)) = &action {
             self.misplaced_keys(&fields, action);
         }
+        let refused_whole = action.is_none();
         // A step stays a step when its action is refused, so that its other keys and its uses are looked at.
         let refused = || {
             let kind = key.map_or_else(String::new, |(key, _)| key.to_owned());
@@ -38,7 +39,7 @@ impl Reader<'_> {
         let own_idempotent = fields.get("idempotent").and_then(|node| self.bool(node, "`idempotent`"));
         let idempotent = own_idempotent.unwrap_or(effect == Effect::Read);
         let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
-        if let Some(id) = id.as_ref().filter(|_| self.found.len() > said) {
+        if let Some(id) = id.as_ref().filter(|_| refused_whole || self.found.len() > said) {
             self.unread.steps.insert(&id.value);
         }
         if action.is_external() && !idempotent && declared == own_effect.is_some() {
@@ -294,7 +295,8 @@ impl Reader<'_> {
             on_timeout: OnGateTimeout::default(),
         };
         if let Some(scalar) = node.as_scalar() {
-            if scalar.is_plain() && scalar.resolve().is_boolean() {
+            let is_switch = ["yes", "no", "on", "off"].contains(&scalar.text().to_lowercase().as_str());
+            if scalar.is_plain() && (is_switch || scalar.resolve().is_boolean()) {
                 self.report(
                     Diagnostic::error(
                         Code::WRONG_TYPE,
@@ -308,11 +310,10 @@ impl Reader<'_> {
             return self.template(node, "`confirm`").map(plain);
         }
         let fields = self.fields(node, "`confirm`", &[keys::CONFIRM])?;
-        let message = self
-            .require(&fields, "message", "`confirm`")
-            .and_then(|node| self.template(node, "`message`"))?;
+        let message =
+            self.require(&fields, "message", "`confirm`").and_then(|node| self.template(node, "`message`"));
         let words = [("deny", OnGateTimeout::Deny), ("fail", OnGateTimeout::Fail)];
-        Some(Confirm {
+        let confirm = Confirm {
             show: fields.get("show").and_then(|node| self.template(node, "`show`")),
             phrase: fields.get("phrase").and_then(|node| self.template(node, "`phrase`")),
             timeout: fields.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
@@ -320,8 +321,9 @@ impl Reader<'_> {
                 .get("on_timeout")
                 .and_then(|node| self.word(node, "`on_timeout`", &words))
                 .unwrap_or_default(),
-            ..plain(message)
-        })
+            ..plain(Template::default())
+        };
+        Some(Confirm { message: message?, ..confirm })
     }
 
     fn manual(&mut self, node: &Node) -> Option<Manual> {
@@ -332,12 +334,10 @@ impl Reader<'_> {
         let fields = self.fields(node, "`manual`", &[keys::MANUAL])?;
         let instructions = self
             .require(&fields, "instructions", "`manual`")
-            .and_then(|node| self.template(node, "`instructions`"))?;
-        Some(Manual {
-            instructions,
-            checklist: fields.get("checklist").map(|n| self.templates(n, "`checklist`")).unwrap_or_default(),
-            fields: fields.get("fields").map(|node| self.inputs(node, "a field")).unwrap_or_default(),
-        })
+            .and_then(|node| self.template(node, "`instructions`"));
+        let checklist = fields.get("checklist").map(|n| self.templates(n, "`checklist`")).unwrap_or_default();
+        let fields = fields.get("fields").map(|node| self.inputs(node, "a field")).unwrap_or_default();
+        Some(Manual { instructions: instructions?, checklist, fields })
     }
 
     fn assertions(&mut self, node: &Node) -> Vec<Assertion> {
@@ -403,7 +403,7 @@ impl Reader<'_> {
 
     fn rollback(&mut self, node: &Node) -> Vec<Step> {
         if node.as_str() == Some("restore") {
-            self.not_yet(node.span, "rollback: restore");
+            self.not_yet(node.span, "`rollback: restore`");
             return Vec::new();
         }
         self.steps(node, "`rollback`")

@@ -37,7 +37,7 @@ fn sound(text: &str) -> Loaded {
     loaded
 }
 
-/// Every beginning of every file, and every file without one of its characters' worth of beginning.
+/// Every file broken off after, and begun at, each of its characters.
 #[test]
 fn every_beginning_and_every_end() {
     for text in valid().iter().filter(|text| text.len() < 1_500) {
