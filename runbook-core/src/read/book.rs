@@ -100,21 +100,21 @@ impl Reader<'_> {
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
-        if let Some(node) = self.require(fields, "name", "a runbook") {
-            if let Some(name) = self.spanned_text(node, "`name`") {
-                if !is_name(&name.value) {
-                    self.report(
-                        Diagnostic::error(
-                            Code::BAD_NAME,
-                            name.span,
-                            format!("`{}` cannot be a runbook's name", name.value),
-                        )
-                        .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
-                        .help("put text for people under `title`"),
-                    );
-                }
-                meta.name = name.value;
+        if let Some(node) = self.require(fields, "name", "a runbook")
+            && let Some(name) = self.spanned_text(node, "`name`")
+        {
+            if !is_name(&name.value) {
+                self.report(
+                    Diagnostic::error(
+                        Code::BAD_NAME,
+                        name.span,
+                        format!("`{}` cannot be a runbook's name", name.value),
+                    )
+                    .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
+                    .help("put text for people under `title`"),
+                );
             }
+            meta.name = name.value;
         }
         let mut text = |key: &str| fields.get(key).and_then(|node| self.text(node, &format!("`{key}`")));
         meta.title = text("title");
@@ -130,15 +130,15 @@ impl Reader<'_> {
                 meta.links.push(Link { title, url });
             }
         }
-        if let Some(node) = fields.get("review_by") {
-            if let Some(text) = self.text(node, "`review_by`") {
-                match text.parse() {
-                    Ok(date) => meta.review_by = Some(date),
-                    Err(_) => self.report(
-                        Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
-                            .help("write for example `2027-01-31`"),
-                    ),
-                }
+        if let Some(node) = fields.get("review_by")
+            && let Some(text) = self.text(node, "`review_by`")
+        {
+            match text.parse() {
+                Ok(date) => meta.review_by = Some(date),
+                Err(_) => self.report(
+                    Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
+                        .help("write for example `2027-01-31`"),
+                ),
             }
         }
         meta
@@ -242,17 +242,17 @@ impl Reader<'_> {
             max: fields.get("max").and_then(|node| self.number(node, "`max`")),
             example: fields.get("example").map(Node::to_value),
         };
-        if let (Some(min), Some(max)) = (input.min, input.max) {
-            if min > max {
-                let message = format!("`min` of `{}` is greater than `max`", name.value);
-                self.report(
-                    Diagnostic::error(Code::BAD_VALUE, fields.value_span("min"), message)
-                        .label(format!("more than {max}"))
-                        .also(fields.value_span("max"), "the upper limit")
-                        .help("no value can fit both"),
-                );
-                return Some(input);
-            }
+        if let (Some(min), Some(max)) = (input.min, input.max)
+            && min > max
+        {
+            let message = format!("`min` of `{}` is greater than `max`", name.value);
+            self.report(
+                Diagnostic::error(Code::BAD_VALUE, fields.value_span("min"), message)
+                    .label(format!("more than {max}"))
+                    .also(fields.value_span("max"), "the upper limit")
+                    .help("no value can fit both"),
+            );
+            return Some(input);
         }
         if !kept || self.options_do_not_fit(&input, &fields) {
             return Some(input);

@@ -119,7 +119,8 @@ async fn a_reporter_that_panics_disturbs_nobody() {
     assert_eq!(end.outcome(), "succeeded");
     assert!(end.state("a").result.as_ref().unwrap().ok);
     // The reporter before and the one after it hear everything.
-    assert_eq!(bench.heard.entries.lock().unwrap().len(), 2 * bench.log(end.id()).await.len());
+    let written = bench.log(end.id()).await.len();
+    assert_eq!(bench.heard.entries.lock().unwrap().len(), 2 * written);
     assert_eq!(bench.heard.output(), "a\na\n");
 }
 
