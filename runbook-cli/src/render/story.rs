@@ -208,6 +208,14 @@ fn book(checks: &[CheckOutcome]) -> Option<Said> {
     })
 }
 
+/// The last line that an action which failed wrote to standard error: most programs say there what is wrong.
+pub(crate) fn last_error(node: &NodeState) -> Option<String> {
+    let result = node.result.as_ref().filter(|result| !result.ok)?;
+    let text = without_colour(result.stderr.tail.as_deref().unwrap_or(&result.stderr.head));
+    let line = text.lines().rfind(|line| !line.trim().is_empty())?;
+    Some(safe_line(line.trim()))
+}
+
 /// The last lines that a step wrote, standard error before standard output.
 pub(crate) fn last_words(node: &NodeState) -> Vec<String> {
     let Some(result) = &node.result else { return Vec::new() };

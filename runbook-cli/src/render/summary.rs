@@ -6,7 +6,7 @@ use runbook_core::run::{CheckOutcome, Machine, Outcome, Status};
 use runbook_core::value::display;
 
 use super::standing::{WaitKind, left_as_is, next, rollback_is_pending, waiting};
-use super::story::failed_checks;
+use super::story::{failed_checks, last_error};
 use super::style::Paint;
 use super::title::key_and_title;
 use crate::state_dir::StateDir;
@@ -55,7 +55,10 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
     let (plan, state) = (machine.plan(), machine.state());
     let named = |id: NodeId| safe_line(&key_and_title(plan, id));
     let with_reason = |id: NodeId| match &state.node(id).reason {
-        Some(reason) => format!("{}: {}", named(id), safe_line(reason)),
+        Some(reason) => {
+            let said = last_error(state.node(id)).map_or_else(String::new, |line| format!(": {line}"));
+            format!("{}: {}{said}", named(id), safe_line(reason))
+        }
         None => named(id),
     };
     let of_status = |wanted: &'static [Status]| {

@@ -126,7 +126,7 @@ fn no_backup_at_all_fails() {
     let place = Place::new();
     verify(&place).code(1).says("нет директории с бэкапами");
     fs::create_dir(place.at("backups")).unwrap();
-    verify(&place).code(1).says("нет ни одного бэкапа");
+    verify(&place).code(1).says("Взять последний бэкап: exit code 1: в ");
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn a_failure_half_way_is_rolled_back() {
     let file = "002-ai-library-bot/disable-ingestion-rename.yaml";
     let books = place.input("books", "data/books");
     let arguments = ["run", file, "--yes", "-i", &books, "--rollback", "auto"];
-    let output = place.command(&arguments).env("PATH", path).output().unwrap();
+    let output = place.process(&arguments).env("PATH", path).output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(tree(&place.at("data")), before);
 }

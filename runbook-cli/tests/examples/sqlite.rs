@@ -393,3 +393,28 @@ fn a_lost_database_is_lost_again_after_a_rollback() {
     restore(&place, &backup, &[&scripts, URL]).code(4);
     assert!(!place.at("live.db").exists());
 }
+
+#[test]
+fn an_interrupted_smoke_test_brings_the_old_database_back() {
+    let Some(place) = live() else { return };
+    let backup = copy(&place);
+    sql(&place, "live.db", "INSERT INTO leads (имя) VALUES ('после копии')");
+    let before = read(&place, "live.db");
+    // Shows that it has begun, and would go on for longer than the test waits.
+    let slow =
+        "import pathlib, time\npathlib.Path(__file__).with_name('asked').write_text('')\ntime.sleep(600)\n";
+    let scripts = scripts_with(&place, "release_smoke.py", slow);
+    begin_restore(&place, &backup, &[&scripts, URL]).code(6);
+    place.runbook(&["approve", "last", "replace", "--phrase", "live.db"]).code(0);
+    let mut run = place.process(&["resume", "last"]).spawn().unwrap();
+    while !place.at("scripts/asked").exists() {
+        assert!(run.try_wait().unwrap().is_none(), "it ended before the smoke test began");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_ne!(read(&place, "live.db"), before);
+    assert!(Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(4));
+    assert_eq!(place.status("smoke"), "cancelled");
+    assert_eq!(place.status("restore"), "undone");
+    assert_eq!(read(&place, "live.db"), before);
+}

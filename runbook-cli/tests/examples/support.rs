@@ -6,8 +6,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command as Process, Stdio};
 
-use assert_cmd::Command;
-use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -75,21 +73,22 @@ impl Place {
     }
 
     /// The program, with the directory of examples as its working directory.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = cargo_bin_cmd!("runbook");
+    pub(crate) fn process(&self, arguments: &[&str]) -> Process {
+        let mut process = Process::new(env!("CARGO_BIN_EXE_runbook"));
         for (name, _) in
             std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RUNBOOK_"))
         {
-            command.env_remove(name);
+            process.env_remove(name);
         }
-        command.current_dir(examples()).env("XDG_STATE_HOME", self.at("state")).env("TZ", "UTC");
-        command.env("LC_ALL", "C.UTF-8").env("GNUPGHOME", self.at("gpg")).args(arguments);
-        command
+        process.current_dir(examples()).env("XDG_STATE_HOME", self.at("state")).env("TZ", "UTC");
+        process.env("LC_ALL", "C.UTF-8").env("GNUPGHOME", self.at("gpg")).args(arguments);
+        process.stdin(Stdio::null());
+        process
     }
 
     /// Runs the program to its end.
     pub(crate) fn runbook(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
+        let output = self.process(arguments).output().unwrap();
         Ended {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).unwrap(),

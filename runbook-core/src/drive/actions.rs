@@ -55,8 +55,8 @@ impl Attempt {
         self.judged(&node.spec, result)
     }
 
-    /// Finds out what became of it after its engine was lost. `None`: it never began, and never will.
-    pub(super) async fn recover(self, context: TaskContext, started: Timestamp) -> Option<StepResult> {
+    /// Finds out what became of it after its engine was lost. What has not begun then never will.
+    pub(super) async fn recover(self, context: TaskContext, started: Timestamp) -> StepResult {
         let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
             (Action::Run(_), Some(run)) => {
@@ -69,7 +69,9 @@ impl Attempt {
                             .await
                         {
                             Recovered::Ended(report) => self.kept(&context, result_of_report(*report)),
-                            Recovered::NotStarted => return None,
+                            Recovered::NotStarted => {
+                                StepResult::failure(Ending::NotStarted, "it never began")
+                            }
                             Recovered::Unknown(reason) => StepResult::failure(Ending::Unknown, reason),
                         }
                     }
@@ -82,10 +84,7 @@ impl Attempt {
             },
             _ => StepResult::failure(Ending::Unknown, "nobody can be asked what became of it"),
         };
-        match result.ending {
-            Ending::NotStarted => None,
-            _ => Some(self.judged(&node.spec, result)),
-        }
+        self.judged(&node.spec, result)
     }
 
     fn job(&self, context: &TaskContext, run: RenderedRun, spec: &StepSpec) -> ExecJob {

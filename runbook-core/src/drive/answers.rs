@@ -4,7 +4,7 @@ use crate::ids::NodeId;
 use crate::model::{Action, Input};
 use crate::plan::Plan;
 use crate::port::Reply;
-use crate::run::{Answerer, Ending, Event, Phase, State, StepResult, Want};
+use crate::run::{Answerer, Ending, Event, Phase, Resolution, State, StepResult, Want};
 use crate::value::{Object, Value};
 
 /// The name of the question at an open gate, for [`Store::leave_answer`](crate::port::Store::leave_answer).
@@ -22,9 +22,9 @@ pub fn doubt_token(key: &str, attempt: u32) -> String {
     format!("doubt:{key}:{attempt}")
 }
 
-/// The name of the question what a step's failure means.
-pub fn failure_token(key: &str, attempt: u32) -> String {
-    format!("failure:{key}:{attempt}")
+/// The name of the question what a step's failure means, after `chosen` choices were made for it before.
+pub fn failure_token(key: &str, chosen: u32) -> String {
+    format!("failure:{key}:{chosen}")
 }
 
 /// The name of the question whether completed work is undone.
@@ -43,7 +43,7 @@ pub(super) fn token_of(want: &Want, plan: &Plan, state: &State) -> Option<String
         },
         Want::AskManual(id) => manual_token(key(id), attempt(id) + 1),
         Want::AskDoubt(id) => doubt_token(key(id), attempt(id)),
-        Want::AskFailure(id) => failure_token(key(id), attempt(id)),
+        Want::AskFailure(id) => failure_token(key(id), state.node(*id).chosen),
         Want::AskRollback => rollback_token(),
         _ => return None,
     })
@@ -67,6 +67,8 @@ pub(super) fn event_of(want: &Want, plan: &Plan, state: &State, reply: Reply, by
             };
             Event::Ended { node: *node, attempt, result: Box::new(manual_result(done, fields, note, by)) }
         }
+        // Who does not know either has not answered.
+        (Want::AskDoubt(_), Reply::Doubt { resolution: Resolution::Unknown }) => return None,
         (Want::AskDoubt(node), Reply::Doubt { resolution }) => {
             Event::Resolved { node: *node, resolution, by }
         }

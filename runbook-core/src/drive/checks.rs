@@ -82,6 +82,8 @@ fn next_try(retry: &Retry, begun: Timestamp, now: Timestamp, tries: u32, in_a_ro
 
 /// One try. `Err` says what was found instead.
 async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Object) -> Result<(), String> {
+    // Never closed. While a check waits to be asked again it is in nobody's way.
+    let _turn = context.checks.acquire().await;
     let limit = check.timeout.unwrap_or(PATIENCE);
     match &check.kind {
         CheckKind::Expr(expr) => match expr.eval_bool(scope) {
@@ -97,7 +99,7 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
             let report = connection.exec(&job, Arc::new(()), CancellationToken::new()).await;
             let result = super::actions::result_of_report(report);
             // Nothing of a check is kept but what was found.
-            let _ = crate::local::forget(&job.directory);
+            let _ = tokio::fs::remove_dir_all(&job.directory).await;
             verdict(check, &result, scope)
         }
         CheckKind::Tcp(probe) => tcp(context, check, probe, scope).await,

@@ -228,10 +228,23 @@ impl Engine {
         match prepared.await {
             Ok((record, machine)) => self.spawn(Begin { record, claim, machine, then }),
             Err(error) => {
+                let freed = self.free_locks_of_the_dead(run).await;
                 self.world.store.release(run, &claim).await?;
+                if let EngineError::NotNow { .. } = error {
+                    freed?;
+                }
                 Err(error)
             }
         }
+    }
+
+    /// An engine that was killed right after a run was given up may have left its locks.
+    async fn free_locks_of_the_dead(&self, run: &RunId) -> Result<(), EngineError> {
+        let (_, machine) = self.inspect(run).await?;
+        if machine.state().finished.is_some_and(|outcome| outcome != Outcome::Stuck) {
+            self.world.store.unlock(run).await?;
+        }
+        Ok(())
     }
 
     async fn may_roll_back(&self, run: &RunId, machine: &Machine) -> Result<(), EngineError> {

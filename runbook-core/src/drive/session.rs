@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration as StdDuration;
+use std::time::{Duration as StdDuration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -23,13 +23,17 @@ use crate::render::{
     RenderError, Rendered, RunFacts, Scopes, evaluate_outputs, gate_question, render_action,
 };
 use crate::run::{
-    Answerer, CheckOutcome, CheckStage, Ending, Entry, Event, Machine, Outcome, Phase, Resolution,
-    StepResult, Undoing, Want,
+    Answerer, CheckOutcome, CheckStage, Ending, Entry, Event, Machine, Outcome, Phase, StepResult, Undoing,
+    Want,
 };
 use crate::value::Object;
 
 /// How often answers that were left in the store are looked for while people are asked.
 const LOOK_FOR_ANSWERS: StdDuration = StdDuration::from_millis(300);
+
+/// How long an entry that can be asked again may wait to be written, and how many may.
+const WRITE_WITHIN: StdDuration = StdDuration::from_millis(10);
+const MOST_UNWRITTEN: usize = 256;
 
 /// What a session begins with.
 pub(super) struct Begin {
@@ -69,6 +73,9 @@ pub(super) struct Session {
     stops: HashMap<NodeId, CancellationToken>,
     nobody: HashSet<Want>,
     interruptible: bool,
+    /// Entries that are applied and can still be lost.
+    unwritten: Vec<Entry>,
+    unwritten_since: Option<Instant>,
 }
 
 impl Session {
@@ -80,6 +87,7 @@ impl Session {
             world: Arc::clone(&world),
             plan: Arc::clone(machine.plan()),
             run: record.id.to_string(),
+            checks: Arc::new(Semaphore::new(world.jobs)),
             directory: world.store.directory(&record.id),
         };
         Session {
@@ -97,13 +105,16 @@ impl Session {
             stops: HashMap::new(),
             nobody: HashSet::new(),
             interruptible: true,
+            unwritten: Vec::new(),
+            unwritten_since: None,
         }
     }
 
     /// Carries the run out until it is over or waits for people.
     pub(super) async fn carry_out(mut self) -> Result<RunEnd, EngineError> {
         let result = self.work().await;
-        self.tasks.abort_all();
+        // To their end: another engine may take the run as soon as this one has given it up.
+        self.tasks.shutdown().await;
         self.context.connections.close().await;
         let released = self.world.store.release(&self.record.id, &self.claim).await;
         result?;
@@ -122,7 +133,6 @@ impl Session {
         let mut first = vec![attached];
         first.extend(self.then.take());
         self.commit(first).await?;
-        self.take_left_answers().await?;
         loop {
             if self.machine.state().finished.is_some() {
                 return self.over().await;
@@ -131,6 +141,9 @@ impl Session {
             let wants = self.machine.wants(now);
             self.drop_unwanted(&wants);
             let (events, launches) = self.answer_at_once(&wants, now);
+            if wants.iter().any(|want| matches!(want, Want::Finish(outcome) if *outcome != Outcome::Stuck)) {
+                self.free_locks().await?;
+            }
             if !events.is_empty() {
                 let admitted = self.commit(events).await?;
                 if !admitted.contains(&true) {
@@ -139,6 +152,13 @@ impl Session {
                     return Err(EngineError::Setup(text));
                 }
                 self.launch(launches, &admitted);
+                continue;
+            }
+            // Only now is it certain what is asked: a resumed step looks again whether it is done already.
+            let is_new = |want: &Want| !self.in_flight.contains_key(want) && !self.nobody.contains(want);
+            if wants.iter().any(|want| want.is_for_people() && is_new(want))
+                && self.take_left_answers().await?
+            {
                 continue;
             }
             self.start_tasks(&wants);
@@ -151,14 +171,21 @@ impl Session {
             if self.tasks.is_empty() && self.only_people_wanted(&wants) {
                 return self.suspend(people).await;
             }
-            self.wait(wake, wants.iter().any(Want::is_for_people)).await?;
+            let people = wants.iter().any(Want::is_for_people);
+            if people {
+                // Whoever answers from outside must see what is asked.
+                self.write().await?;
+            }
+            self.wait(wake, people).await?;
         }
     }
 
     /// Whether everything that is wanted waits for people who are not there.
     fn only_people_wanted(&self, wants: &[Want]) -> bool {
         let mut for_people = wants.iter().filter(|want| !matches!(want, Want::Wake(_))).peekable();
-        for_people.peek().is_some() && for_people.all(|want| self.nobody.contains(want))
+        for_people.peek().is_some()
+            && for_people.all(|want| self.nobody.contains(want))
+            && !self.machine.goes_on_by_itself()
     }
 
     async fn suspend(&mut self, waiting: Vec<NodeId>) -> Result<(), EngineError> {
@@ -168,44 +195,75 @@ impl Session {
 
     async fn over(&mut self) -> Result<(), EngineError> {
         // Work that is half done keeps others out until somebody has looked after it.
-        if self.machine.state().finished != Some(Outcome::Stuck) {
-            self.world.store.unlock(&self.record.id).await?;
+        match self.machine.state().finished {
+            Some(Outcome::Stuck) => Ok(()),
+            _ => self.free_locks().await,
         }
-        Ok(())
+    }
+
+    /// Nothing is left to do: others may begin. Before the end is written down, because nobody takes up a
+    /// run that is over to free what an engine that was killed in between has left.
+    async fn free_locks(&self) -> Result<(), EngineError> {
+        Ok(self.world.store.unlock(&self.record.id).await?)
     }
 
     // ── the log ─────────────────────────────────────────────────────────────────────────────────
 
-    /// Writes the events that fit to the log, and tells everybody. Says which of them did.
+    /// Takes the events that fit into the log, and says which of them did.
     ///
-    /// They are applied before they are written, because one may change whether the next fits; but
-    /// nothing they allow is begun before the write has returned.
+    /// They are applied before they are written, because one may change whether the next fits; but no
+    /// effect that they allow is begun before the write has returned. What can be asked again after a
+    /// crash may wait a moment, so that many small entries share a write.
     async fn commit(&mut self, events: Vec<Event>) -> Result<Vec<bool>, EngineError> {
         let at = self.world.clock.now();
-        let mut entries = Vec::with_capacity(events.len());
         let mut admitted = Vec::with_capacity(events.len());
+        let mut must_be_written = false;
         for event in events {
             let fits = self.machine.admit(&event).is_ok();
             admitted.push(fits);
             if fits {
+                must_be_written |= !self.may_wait(&event);
                 let entry = Entry { seq: self.machine.state().seq + 1, at, event };
                 self.machine.apply(&entry);
-                entries.push(entry);
+                self.unwritten.push(entry);
             }
         }
-        if !entries.is_empty() {
-            let durability = entries.iter().map(|entry| self.durability(&entry.event)).max();
-            let status = self.machine.state().run_status();
-            let durability = durability.unwrap_or(Durability::Process);
-            self.world.store.append(&self.record.id, &entries, status, durability).await?;
-            for entry in &entries {
-                self.forget_files(&entry.event);
-                for reporter in &self.world.reporters {
-                    reporter.entry(self.machine.plan(), self.machine.state(), entry);
-                }
-            }
+        if must_be_written || self.unwritten.len() >= MOST_UNWRITTEN || self.is_late() {
+            self.write().await?;
+        } else if !self.unwritten.is_empty() {
+            self.unwritten_since.get_or_insert_with(Instant::now);
         }
         Ok(admitted)
+    }
+
+    /// Writes what has not been written yet, and tells everybody.
+    async fn write(&mut self) -> Result<(), EngineError> {
+        self.unwritten_since = None;
+        let entries = std::mem::take(&mut self.unwritten);
+        let Some(durability) = entries.iter().map(|entry| self.durability(&entry.event)).max() else {
+            return Ok(());
+        };
+        let status = self.machine.state().run_status();
+        self.world.store.append(&self.record.id, &entries, status, durability).await?;
+        for entry in &entries {
+            self.forget_files(&entry.event);
+            self.world.entry(self.machine.plan(), self.machine.state(), entry);
+        }
+        Ok(())
+    }
+
+    fn is_late(&self) -> bool {
+        self.unwritten_since.is_some_and(|since| since.elapsed() >= WRITE_WITHIN)
+    }
+
+    /// Whether losing this entry in a crash costs no more than asking or looking again. What became of
+    /// an effect is among it: its executor can still be asked, and the next intent is written with it.
+    fn may_wait(&self, event: &Event) -> bool {
+        match event {
+            Event::Condition { .. } | Event::Checked { .. } | Event::Ended { .. } => true,
+            Event::Started { .. } => self.durability(event) == Durability::Process,
+            _ => false,
+        }
     }
 
     /// Intents of effects, decisions of people and the end must survive the machine. Everything else
@@ -481,12 +539,11 @@ impl Session {
 
     fn recover(&mut self, id: NodeId, number: u32) {
         let want = Want::Recover(id, number);
-        let engine =
-            |resolution, why: &str| Event::Resolved { node: id, resolution, by: Answerer::engine(why) };
         let (rendered, scope) = match self.rendered(id) {
             Ok(rendered) => rendered,
             Err(_) => {
-                let event = engine(Resolution::Unknown, "it cannot be rendered any more");
+                let result = StepResult::failure(Ending::Unknown, "it cannot be rendered any more");
+                let event = Event::Ended { node: id, attempt: number, result: Box::new(result) };
                 return self.task(want, async move { vec![event] });
             }
         };
@@ -495,28 +552,21 @@ impl Session {
         self.stops.insert(id, stop.clone());
         let attempt = Attempt { node: id, number, rendered, scope, stop };
         let context = self.context.clone();
-        let never = engine(Resolution::Retry, "it never began");
         self.task(want, async move {
-            match attempt.recover(context, started).await {
-                Some(result) => vec![Event::Ended { node: id, attempt: number, result: Box::new(result) }],
-                None => vec![never],
-            }
+            let result = attempt.recover(context, started).await;
+            vec![Event::Ended { node: id, attempt: number, result: Box::new(result) }]
         });
     }
 
     fn ask(&mut self, want: &Want) {
         let question = self.question(want);
-        let Some(approver) = self.world.approver.clone() else {
-            self.nobody.insert(want.clone());
-            return;
-        };
-        let (Some(question), plan) = (question, Arc::clone(&self.context.plan)) else {
-            self.nobody.insert(want.clone());
-            return;
-        };
+        let (approver, plan) = (self.world.approver.clone(), Arc::clone(&self.context.plan));
         let name = want.clone();
         let state = self.machine.state().clone();
         let handle = self.tasks.spawn(async move {
+            let (Some(approver), Some(question)) = (approver, question) else {
+                return Done { want: name, events: Vec::new(), nobody: true };
+            };
             let answer = approver.ask(&plan, &question).await;
             let nobody = answer.is_none();
             let event = answer.and_then(|(reply, by)| answers::event_of(&name, &plan, &state, reply, by));
@@ -584,6 +634,13 @@ impl Session {
                 false => std::future::pending().await,
             }
         };
+        let late = self.unwritten_since.map(|since| since + WRITE_WITHIN);
+        let late = async move {
+            match late {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             Some(done) = self.tasks.join_next_with_id() => {
                 let mut events = self.ended(done);
@@ -591,14 +648,21 @@ impl Session {
                 while let Some(done) = self.tasks.try_join_next_with_id() {
                     events.extend(self.ended(done));
                 }
+                if events.iter().any(|event| matches!(event, Event::RollbackDecided { .. })) {
+                    // Somebody may have left word for this before anybody was asked.
+                    self.take_left_answers().await?;
+                }
                 self.commit(events).await?;
             }
             heard = self.interrupts.recv(), if self.interruptible => match heard {
                 Some(who) => self.interrupted(&who).await?,
                 None => self.interruptible = false,
             },
+            () = late => self.write().await?,
             () = sleep => {}
-            () = look => self.take_left_answers().await?,
+            () = look => {
+                self.take_left_answers().await?;
+            }
         }
         Ok(())
     }
@@ -665,9 +729,10 @@ impl Session {
         Ok(())
     }
 
-    /// Answers that somebody left in the store, by `runbook approve` for example.
-    async fn take_left_answers(&mut self) -> Result<(), EngineError> {
+    /// Answers that somebody left in the store, by `runbook approve` for example. Says whether any fits.
+    async fn take_left_answers(&mut self) -> Result<bool, EngineError> {
         let left = self.world.store.answers(&self.record.id).await?;
+        let mut taken = false;
         for answer in left {
             let (plan, state) = (Arc::clone(&self.context.plan), self.machine.state());
             let wants = self.machine.wants(self.world.clock.now());
@@ -678,9 +743,9 @@ impl Session {
             let Some(event) = answers::event_of(want, &plan, state, answer.reply, answer.by) else {
                 continue;
             };
-            self.commit(vec![event]).await?;
+            taken |= self.commit(vec![event]).await?.contains(&true);
         }
-        Ok(())
+        Ok(taken)
     }
 }
 

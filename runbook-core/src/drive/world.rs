@@ -1,11 +1,12 @@
 //! What the tasks of a run share: executors, connections, clock, people.
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 use crate::ids::NodeId;
 use crate::kind::Target;
@@ -14,6 +15,7 @@ use crate::port::{
     Approver, Clock, ConnectError, Connection, Connections, Connector, Executor, Notice, OutputSink,
     Reporter, Store, Stream,
 };
+use crate::run::{Entry, State};
 use crate::value::{Duration, Value};
 
 /// What an engine was built with.
@@ -32,21 +34,31 @@ pub(super) struct World {
 impl World {
     /// What to show people of an action that an executor brings.
     pub(super) fn show(&self, kind: &str, params: &Value) -> String {
-        match self.executors.get(kind) {
-            Some(executor) => executor.kind().show(params),
-            None => format!("{kind} {params}"),
+        let shown = self.executors.get(kind).and_then(|executor| unharmed(|| executor.kind().show(params)));
+        shown.unwrap_or_else(|| format!("{kind} {params}"))
+    }
+
+    pub(super) fn entry(&self, plan: &Plan, state: &State, entry: &Entry) {
+        for reporter in &self.reporters {
+            unharmed(|| reporter.entry(plan, state, entry));
         }
     }
 
     pub(super) fn notice(&self, plan: &Plan, notice: &Notice<'_>) {
         for reporter in &self.reporters {
-            reporter.notice(plan, notice);
+            unharmed(|| reporter.notice(plan, notice));
         }
     }
 }
 
 /// A connection that is opened once, by whoever needs it first.
 type Opened = Arc<OnceCell<Arc<dyn Connection>>>;
+
+/// Calls what an embedder has written; what panics there is no reason to lose the run.
+fn unharmed<T>(call: impl FnOnce() -> T) -> Option<T> {
+    // Nothing of the engine's own is changed inside.
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
 
 /// The connections of one run: each opened when it is first needed, then kept.
 pub(super) struct RunConnections {
@@ -93,6 +105,8 @@ pub(super) struct TaskContext {
     pub(super) plan: Arc<Plan>,
     pub(super) connections: Arc<RunConnections>,
     pub(super) run: String,
+    /// Checks that may be asked at once, apart from actions.
+    pub(super) checks: Arc<Semaphore>,
     pub(super) directory: PathBuf,
 }
 

@@ -54,6 +54,9 @@ pub(super) fn eval(source: &str, scope: &Object) -> Result<Value, EvalError> {
         return Err(EvalError::new(source, fault.into_problem()));
     }
     let lowered = lower(&node);
+    if let Some(problem) = lowered.paths.iter().find_map(|path| unusable_at(path, source, scope)) {
+        return Err(EvalError::new(source, problem));
+    }
     run(&lowered, scope).map_err(|error| {
         let problem = explain(&error, &lowered, source, scope);
         EvalError::new(source, problem)
@@ -91,6 +94,21 @@ fn resolve<'a>(path: &Path<'_>, scope: &'a Object) -> Result<&'a Value, Option<(
         value = next.ok_or(Some((index, value)))?;
     }
     Ok(value)
+}
+
+/// The key of what stands where a value is that no expression may use.
+const UNUSABLE: &str = "(unusable)";
+
+/// A value that exists, and that every expression with it fails for because of `why`, `default` included.
+pub fn unusable(why: String) -> Value {
+    Value::Object(Object::from_iter([(UNUSABLE.to_owned(), Value::String(why))]))
+}
+
+fn unusable_at(path: &Path<'_>, source: &str, scope: &Object) -> Option<Problem> {
+    let (Ok(value) | Err(Some((_, value)))) = resolve(path, scope) else { return None };
+    let why = value.get(UNUSABLE)?.as_str()?;
+    let whole = &source[path.range.clone()];
+    Some(Problem::new(format!("`{whole}` cannot be used in an expression: {why}")).at(path.range.clone()))
 }
 
 fn explain(error: &minijinja::Error, lowered: &Lowered<'_>, source: &str, scope: &Object) -> Problem {

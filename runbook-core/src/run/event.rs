@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::expr::unusable;
 use crate::ids::NodeId;
 use crate::value::{Object, Value};
 
@@ -422,12 +423,8 @@ impl StepResult {
         if let Some(code) = self.exit_code {
             object.insert("exit_code".into(), code.into());
         }
-        if let Some(text) = self.stdout.whole() {
-            object.insert("stdout".into(), text.into());
-        }
-        if let Some(text) = self.stderr.whole() {
-            object.insert("stderr".into(), text.into());
-        }
+        object.insert("stdout".into(), self.stdout.to_value());
+        object.insert("stderr".into(), self.stderr.to_value());
         Value::Object(object)
     }
 }
@@ -466,6 +463,16 @@ impl Captured {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    /// What expressions see: the text, or that it cannot be used.
+    fn to_value(&self) -> Value {
+        let Some(text) = self.whole() else {
+            let place = self.file.as_ref().map(|file| format!("; the run's directory has it in `{file}`"));
+            let bytes = self.bytes;
+            return unusable(format!("{bytes} bytes are too large for it{}", place.unwrap_or_default()));
+        };
+        text.into()
     }
 
     /// The whole text; `None` when the middle is left out.

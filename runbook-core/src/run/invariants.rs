@@ -69,6 +69,9 @@ impl Machine {
         {
             return Err("may act without approval".into());
         }
+        if matches!(node.phase, Phase::OpeningGate | Phase::Gate { .. }) && node.approved.is_some() {
+            return Err("an earlier approval stands while people are asked".into());
+        }
         if node.acted != node.order.is_some() {
             return Err(format!("acted is {}, order is {:?}", node.acted, node.order));
         }

@@ -146,7 +146,10 @@ impl Machine {
             }
             Event::Ended { node, attempt, result } => self.action_ended(*node, *attempt, result, work),
             Event::Resolved { node, resolution, by } => self.resolved(*node, *resolution, &by.who, work),
-            Event::Chosen { node, choice, .. } => self.chosen(*node, *choice, work),
+            Event::Chosen { node, choice, .. } => {
+                self.node_mut(*node).chosen += 1;
+                self.chosen(*node, *choice, work);
+            }
             Event::TimedOut { node } => {
                 let limit = self.plan.node(*node).spec.timeout.map(|t| t.to_string()).unwrap_or_default();
                 self.node_mut(*node).reason = Some(format!("took longer than {limit}"));
@@ -187,7 +190,7 @@ impl Machine {
     fn attached(&mut self, work: &mut Work) {
         if self.state.started.is_none() {
             self.state.started = Some(work.at);
-            if self.plan.preconditions.is_empty() {
+            if self.plan.preconditions.is_empty() && self.plan.lock.is_none() {
                 self.state.stage = Stage::Body;
                 self.open(Container::Body, work);
             }

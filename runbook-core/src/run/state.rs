@@ -93,6 +93,8 @@ pub struct NodeState {
     pub approved: Option<(String, Answerer)>,
     /// Whether its failure does not matter to the run.
     pub tolerated: bool,
+    /// How often a person has chosen what its failure means.
+    pub chosen: u32,
     /// Whether an attempt before the latest may have left something behind.
     pub(super) acted_before: bool,
     /// How it failed, while a person chooses what that means.

@@ -130,7 +130,12 @@ impl Machine {
             }
             Phase::Settling { until } => wants.push(due(*until, Want::Check(id, CheckStage::Verify))),
             Phase::Verifying => wants.push(Want::Check(id, CheckStage::Verify)),
-            Phase::Doubt(Doubt::Recovering) => wants.push(Want::Recover(id, node.attempt)),
+            Phase::Doubt(Doubt::Recovering) => {
+                wants.push(Want::Recover(id, node.attempt));
+                if self.is_stopped_from_outside(id) {
+                    wants.push(Want::Stop(id));
+                }
+            }
             Phase::Doubt(Doubt::Probing(stage)) => wants.push(Want::Check(id, *stage)),
             Phase::Doubt(Doubt::Asking) => wants.push(Want::AskDoubt(id)),
             Phase::Choosing => wants.push(Want::AskFailure(id)),
@@ -147,6 +152,16 @@ impl Machine {
             here = self.plan().node(group).parent;
         }
         self.state().interrupted.is_some() && self.plan().node(id).role == Role::Body
+    }
+
+    /// Whether something goes on once time has passed: a pause ends, an attempt is repeated, a step has settled.
+    pub fn goes_on_by_itself(&self) -> bool {
+        self.state().active.iter().any(|&id| match self.state().node(id).phase {
+            Phase::Ready { not_before } => not_before.is_some(),
+            Phase::Settling { .. } => true,
+            Phase::Acting => matches!(self.plan().node(id).spec.action, Action::Wait(_)),
+            _ => false,
+        })
     }
 
     /// How the run ends, or would end if it ended now.

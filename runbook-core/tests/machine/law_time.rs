@@ -90,11 +90,10 @@ fn nothing_is_wanted_before_it_is_due() {
 #[test]
 fn a_wake_is_in_the_future_and_for_something() {
     for_runs(|trace| {
-        for (i, (now, wants)) in trace.wants.iter().enumerate().skip(1) {
+        for ((i, (now, wants)), machine) in trace.wants.iter().enumerate().skip(1).zip(trace.machines()) {
             for want in wants {
                 let Want::Wake(at) = want else { continue };
                 law!(trace, at > now, "before entry {}: wakes in the past", i + 1);
-                let machine = Machine::replay(trace.plan.clone(), &trace.log[..i]);
                 let then = machine.wants(*at);
                 law!(trace, !then.contains(want), "before entry {}: wakes for nothing", i + 1);
                 let new = then.iter().any(|want| !matches!(want, Want::Wake(_)) && !wants.contains(want));
@@ -139,14 +138,14 @@ fn what_is_stopped_from_outside_does_not_go_on() {
     for_runs(|trace| {
         let mut over: Vec<NodeId> = Vec::new();
         let mut interrupted = false;
-        for (i, event) in trace.entries() {
+        for ((i, event), machine) in trace.entries().zip(trace.machines().skip(1)) {
             match event {
                 Event::TimedOut { node } => over.push(*node),
                 Event::Interrupted { .. } => interrupted = true,
                 Event::Abandoned { .. } => return Ok(()),
                 _ => {}
             }
-            let wants = Machine::replay(trace.plan.clone(), &trace.log[..=i]).wants(trace.log[i].at);
+            let wants = machine.wants(trace.log[i].at);
             for (id, node) in trace.plan.iter() {
                 let late = around(&trace.plan, id).iter().any(|group| over.contains(group));
                 if !(late || interrupted && in_body(&trace.plan, id)) {

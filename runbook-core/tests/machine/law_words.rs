@@ -152,8 +152,8 @@ fn what_has_begun_comes_to_an_end() {
 #[test]
 fn answers_for_something_else_are_refused() {
     for_runs(|trace| {
-        for end in 1..=trace.log.len() {
-            let machine = runbook_core::run::Machine::replay(trace.plan.clone(), &trace.log[..end]);
+        for (last, machine) in trace.machines().enumerate() {
+            let end = last + 1;
             let state = machine.state();
             for (id, node) in trace.plan.iter() {
                 let now = state.node(id).attempt;
@@ -194,16 +194,29 @@ fn answers_for_something_else_are_refused() {
 }
 
 #[test]
-fn what_did_not_begin_leaves_nothing_to_undo() {
+fn what_began_is_remembered_and_nothing_else_is() {
     for_runs(|trace| {
-        for (id, node) in trace.plan.iter().filter(|(_, node)| !node.spec.action.is_group()) {
-            let begun = trace.log.iter().any(|entry| match &entry.event {
-                Event::Started { node, .. } => *node == id,
-                Event::Ended { node, result, .. } => *node == id && result.ending != Ending::NotStarted,
-                _ => false,
-            });
-            let acted = trace.machine.state().node(id).acted;
-            law!(trace, begun || !acted, "{} never acted", node.key);
+        for (id, node) in trace.plan.iter() {
+            let (began, acted) = (trace.began(id).is_some(), trace.machine.state().node(id).acted);
+            law!(trace, began == acted, "{}: began is {began}, acted is {acted}", node.key);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_end_is_judged_by_what_is_known_of_it() {
+    for_runs(|trace| {
+        for (i, event) in trace.entries() {
+            let Event::Ended { node, result, .. } = event else { continue };
+            let (spec, phase) = (&trace.plan.node(*node).spec, &trace.states[i].node(*node).phase);
+            let has_probe = !spec.done_when.is_empty() || !spec.verify.is_empty();
+            let judged = match result.ending {
+                Ending::Unknown => matches!(phase, Phase::Doubt(_)) || spec.idempotent && !has_probe,
+                Ending::Completed if !result.ok => *phase != Phase::Rest(End::Cancelled),
+                _ => true,
+            };
+            law!(trace, judged, "entry {}: it is now {phase:?}", i + 1);
         }
         Ok(())
     });

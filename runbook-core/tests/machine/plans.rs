@@ -120,6 +120,8 @@ impl Builder {
             node.needs = match &step.needs {
                 Some(needs) => self.pick(needs, around),
                 None if parallel => Vec::new(),
+                // Outside of the body too, a list need not be a chain.
+                None if role != Role::Body && step.rare(60, 3) => Vec::new(),
                 None => ids.last().copied().into_iter().collect(),
             };
             // What undoes or cleans is always part of the run.

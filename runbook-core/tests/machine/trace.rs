@@ -2,7 +2,7 @@
 
 use runbook_core::ids::NodeId;
 use runbook_core::plan::{Plan, Role};
-use runbook_core::run::{CheckStage, Ending, Event, Phase, Stage, State};
+use runbook_core::run::{CheckStage, Ending, Event, Machine, Phase, Stage, State};
 
 pub(crate) use crate::world::Trace;
 
@@ -66,6 +66,15 @@ impl Trace {
     /// Entries with their index, the very first left out.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (usize, &Event)> {
         self.log.iter().enumerate().skip(1).map(|(i, entry)| (i, &entry.event))
+    }
+
+    /// The machine as it was after each entry.
+    pub(crate) fn machines(&self) -> impl Iterator<Item = Machine> {
+        let mut machine = Machine::new(self.plan.clone());
+        self.log.iter().map(move |entry| {
+            machine.apply(entry);
+            machine.clone()
+        })
     }
 
     /// The node that entry `i` brings nearer to its effect, if it does that.
