@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn what_fits_is_not_reported() {
         let text =
-            "{name: a, args: [b, c], labels: {x: y}, port: 22, timeout: 5m, all: , inner: {deep: yes_}}";
+            "{name: a, args: [b, c], labels: {x: z}, port: 22, timeout: 5m, all: , inner: {deep: yes_}}";
         assert_eq!(problems(text), ["RB0103 `deep` must be `true` or `false`, found text"]);
         assert!(problems(&text.replace("yes_", "true")).is_empty());
     }
