@@ -249,7 +249,8 @@ async fn when_the_log_cannot_be_written_nothing_more_is_done() {
             }
         }
     }
-    assert!(failures > 16, "{failures}");
+    // One for every intent at least; what ends shares a write with the next intent.
+    assert!(failures >= 8, "{failures}");
 }
 
 /// The engine is lost while a step is under way: its executor is asked what became of it.
