@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
 use super::Defaults;
 use super::keys;
 use super::reader::{Fields, Reader, better_identifier};
@@ -100,21 +102,18 @@ impl Reader<'_> {
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
-        if let Some(node) = self.require(fields, "name", "a runbook") {
-            if let Some(name) = self.spanned_text(node, "`name`") {
-                if !is_name(&name.value) {
-                    self.report(
-                        Diagnostic::error(
-                            Code::BAD_NAME,
-                            name.span,
-                            format!("`{}` cannot be a runbook's name", name.value),
-                        )
+        let name =
+            self.require(fields, "name", "a runbook").and_then(|node| self.spanned_text(node, "`name`"));
+        if let Some(name) = name {
+            if !is_name(&name.value) {
+                let message = format!("`{}` cannot be a runbook's name", name.value);
+                self.report(
+                    Diagnostic::error(Code::BAD_NAME, name.span, message)
                         .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
                         .help("put text for people under `title`"),
-                    );
-                }
-                meta.name = name.value;
+                );
             }
+            meta.name = name.value;
         }
         let mut text = |key: &str| fields.get(key).and_then(|node| self.text(node, &format!("`{key}`")));
         meta.title = text("title");
@@ -130,18 +129,20 @@ impl Reader<'_> {
                 meta.links.push(Link { title, url });
             }
         }
-        if let Some(node) = fields.get("review_by") {
-            if let Some(text) = self.text(node, "`review_by`") {
-                match text.parse() {
-                    Ok(date) => meta.review_by = Some(date),
-                    Err(_) => self.report(
-                        Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
-                            .help("write for example `2027-01-31`"),
-                    ),
-                }
-            }
-        }
+        meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
         meta
+    }
+
+    fn date(&mut self, node: &Node) -> Option<Date> {
+        let text = self.text(node, "`review_by`")?;
+        let date = text.parse().ok();
+        if date.is_none() {
+            self.report(
+                Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
+                    .help("write for example `2027-01-31`"),
+            );
+        }
+        date
     }
 
     pub(super) fn labels(&mut self, node: &Node) -> BTreeMap<String, String> {
@@ -242,17 +243,17 @@ impl Reader<'_> {
             max: fields.get("max").and_then(|node| self.number(node, "`max`")),
             example: fields.get("example").map(Node::to_value),
         };
-        if let (Some(min), Some(max)) = (input.min, input.max) {
-            if min > max {
-                let message = format!("`min` of `{}` is greater than `max`", name.value);
-                self.report(
-                    Diagnostic::error(Code::BAD_VALUE, fields.value_span("min"), message)
-                        .label(format!("more than {max}"))
-                        .also(fields.value_span("max"), "the upper limit")
-                        .help("no value can fit both"),
-                );
-                return Some(input);
-            }
+        if let (Some(min), Some(max)) = (input.min, input.max)
+            && min > max
+        {
+            let message = format!("`min` of `{}` is greater than `max`", name.value);
+            self.report(
+                Diagnostic::error(Code::BAD_VALUE, fields.value_span("min"), message)
+                    .label(format!("more than {max}"))
+                    .also(fields.value_span("max"), "the upper limit")
+                    .help("no value can fit both"),
+            );
+            return Some(input);
         }
         if !kept || self.options_do_not_fit(&input, &fields) {
             return Some(input);
