@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
 use super::Defaults;
 use super::keys;
 use super::reader::{Fields, Reader, better_identifier};
@@ -100,6 +102,7 @@ impl Reader<'_> {
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
+<<<<<<< HEAD
         if let Some(node) = self.require(fields, "name", "a runbook")
             && let Some(name) = self.spanned_text(node, "`name`")
         {
@@ -112,6 +115,17 @@ impl Reader<'_> {
                     )
                     .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
                     .help("put text for people under `title`"),
+=======
+        let name =
+            self.require(fields, "name", "a runbook").and_then(|node| self.spanned_text(node, "`name`"));
+        if let Some(name) = name {
+            if !is_name(&name.value) {
+                let message = format!("`{}` cannot be a runbook's name", name.value);
+                self.report(
+                    Diagnostic::error(Code::BAD_NAME, name.span, message)
+                        .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
+                        .help("put text for people under `title`"),
+>>>>>>> corpus
                 );
             }
             meta.name = name.value;
@@ -130,6 +144,7 @@ impl Reader<'_> {
                 meta.links.push(Link { title, url });
             }
         }
+<<<<<<< HEAD
         if let Some(node) = fields.get("review_by")
             && let Some(text) = self.text(node, "`review_by`")
         {
@@ -141,7 +156,22 @@ impl Reader<'_> {
                 ),
             }
         }
+=======
+        meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
+>>>>>>> corpus
         meta
+    }
+
+    fn date(&mut self, node: &Node) -> Option<Date> {
+        let text = self.text(node, "`review_by`")?;
+        let date = text.parse().ok();
+        if date.is_none() {
+            self.report(
+                Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
+                    .help("write for example `2027-01-31`"),
+            );
+        }
+        date
     }
 
     pub(super) fn labels(&mut self, node: &Node) -> BTreeMap<String, String> {

@@ -242,7 +242,7 @@ impl Reader<'_> {
         };
         let mut questions = fields.map.iter().filter(|(key, _)| is_question(&key.value));
         let Some((key, question)) = questions.next() else {
-            if !fields.puzzling {
+            if !fields.puzzling && !fields.has_hints() {
                 self.report(
                     Diagnostic::error(Code::NO_ACTION, node.span, "this check asks nothing")
                         .help("add one of `run`, `tcp`, `file`, `http`, or write an expression as a text"),

@@ -23,6 +23,8 @@ pub(super) fn foreign_key(what: &str, key: &str) -> Option<&'static str> {
         "`expect`" => in_expect(key),
         "`confirm`" | "`manual`" => in_question(key),
         "`defaults`" => in_command(key),
+        "an assertion" => in_assertion(key),
+        "a text matcher" => in_matcher(key),
         _ => None,
     }
 }
@@ -132,6 +134,24 @@ fn in_expect(key: &str) -> Option<&'static str> {
         "code" | "rc" | "returncode" | "exit" | "exitcode" => "the exit code of a command is `exit_code`",
         "output" | "out" | "text" => "what a command wrote is `stdout` or `stderr`",
         "status" | "json" | "body" | "headers" => "a command has `exit_code`, `stdout` and `stderr`",
+        _ => return None,
+    })
+}
+
+fn in_assertion(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "if" | "when" | "condition" | "expr" | "expression" | "check" => "the condition is `that`",
+        "msg" | "fail_msg" | "title" => "what is shown when it does not hold is `message`",
+        _ => return None,
+    })
+}
+
+fn in_matcher(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "regex" | "regexp" | "pattern" | "match" => "a regular expression is written under `matches`",
+        "eq" | "is" => "the whole text is written under `equals`",
+        "includes" | "has" | "in" => "a part of the text is written under `contains`",
+        "not_contains" | "excludes" => "write `not_matches` with a regular expression",
         _ => return None,
     })
 }

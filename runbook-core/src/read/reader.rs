@@ -47,6 +47,11 @@ impl<'n> Fields<'n> {
         Fields { map, span, puzzling: false, hints: Vec::new() }
     }
 
+    /// Whether there are keys that are not known, but close to something.
+    pub(super) fn has_hints(&self) -> bool {
+        !self.hints.is_empty()
+    }
+
     /// Whether a key that is not known was probably meant for `key`.
     pub(super) fn hinted(&self, key: &str) -> bool {
         self.hints.iter().any(|hint| hint.contains(&format!("`{key}`")))
@@ -75,7 +80,10 @@ impl Reader<'_> {
     }
 
     pub(super) fn wrong_type(&mut self, node: &Node, what: &str, expected: &str) {
-        let found = node.kind_name();
+        let found = match node.as_scalar() {
+            Some(scalar) if matches!(node.kind_name(), "number" | "bool") => format!("`{}`", scalar.text()),
+            _ => node.kind_name().to_owned(),
+        };
         self.report(
             Diagnostic::error(
                 Code::WRONG_TYPE,
