@@ -102,20 +102,6 @@ impl Reader<'_> {
 
     fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
-<<<<<<< HEAD
-        if let Some(node) = self.require(fields, "name", "a runbook")
-            && let Some(name) = self.spanned_text(node, "`name`")
-        {
-            if !is_name(&name.value) {
-                self.report(
-                    Diagnostic::error(
-                        Code::BAD_NAME,
-                        name.span,
-                        format!("`{}` cannot be a runbook's name", name.value),
-                    )
-                    .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
-                    .help("put text for people under `title`"),
-=======
         let name =
             self.require(fields, "name", "a runbook").and_then(|node| self.spanned_text(node, "`name`"));
         if let Some(name) = name {
@@ -125,7 +111,6 @@ impl Reader<'_> {
                     Diagnostic::error(Code::BAD_NAME, name.span, message)
                         .note("names of runbooks are small letters, digits, `-`, `_` and `.`")
                         .help("put text for people under `title`"),
->>>>>>> corpus
                 );
             }
             meta.name = name.value;
@@ -144,21 +129,7 @@ impl Reader<'_> {
                 meta.links.push(Link { title, url });
             }
         }
-<<<<<<< HEAD
-        if let Some(node) = fields.get("review_by")
-            && let Some(text) = self.text(node, "`review_by`")
-        {
-            match text.parse() {
-                Ok(date) => meta.review_by = Some(date),
-                Err(_) => self.report(
-                    Diagnostic::error(Code::BAD_DATE, node.span, format!("`{text}` is not a date"))
-                        .help("write for example `2027-01-31`"),
-                ),
-            }
-        }
-=======
         meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
->>>>>>> corpus
         meta
     }
 

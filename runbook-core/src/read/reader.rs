@@ -419,7 +419,9 @@ impl Reader<'_> {
     /// Refuses an unquoted value in `node` that is not shown again as it was written, as 1.10 becomes 1.1.
     pub(super) fn keeps_value(&mut self, node: &Node, what: &str) -> bool {
         match &node.kind {
-            NodeKind::Seq(items) => items.iter().filter(|item| !self.keeps_value(item, what)).count() == 0,
+            NodeKind::Seq(items) => {
+                items.iter().fold(true, |kept, item| self.keeps_value(item, what) && kept)
+            }
             NodeKind::Map(map) => {
                 map.iter().fold(true, |kept, (_, value)| self.keeps_value(value, what) && kept)
             }
