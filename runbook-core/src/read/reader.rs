@@ -420,7 +420,8 @@ impl Reader<'_> {
     pub(super) fn keeps_value(&mut self, node: &Node, what: &str) -> bool {
         match &node.kind {
             NodeKind::Seq(items) => {
-                items.iter().fold(true, |kept, item| self.keeps_value(item, what) && kept)
+                // All of them are looked at: each refusal is told.
+                items.iter().filter(|item| !self.keeps_value(item, what)).count() == 0
             }
             NodeKind::Map(map) => {
                 map.iter().fold(true, |kept, (_, value)| self.keeps_value(value, what) && kept)

@@ -46,11 +46,14 @@ pub(crate) fn outline(runbook: &Runbook) -> String {
         if let Value::Object(spec) = &mut spec {
             // Shown only when they are not what nearly every step has.
             spec.retain(|key, value| {
-                !matches!(
-                    (key.as_str(), &*value),
-                    ("id", _) | ("effect_declared" | "idempotent", Value::Bool(false))
-                ) && !(key == "target" && value == "local")
-                    && !(key == "on_failure" && value == "stop")
+                let usual = match key.as_str() {
+                    "id" => true,
+                    "effect_declared" | "idempotent" => *value == Value::Bool(false),
+                    "target" => value == "local",
+                    "on_failure" => value == "stop",
+                    _ => false,
+                };
+                !usual
             });
         }
         entries(&mut out, "  ", &spec);
