@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use jiff::civil::date;
-use runbook_core::check::{check, is_allowed_env, overdue};
+use runbook_core::check::{Unread, check, is_allowed_env, overdue};
 use runbook_core::diag::{Diagnostic, Diagnostics};
 use runbook_core::kind::Kinds;
 use runbook_core::model::Runbook;
@@ -325,7 +325,7 @@ fn a_target_must_exist() {
     runbook.steps[0].spec.target = "lokal".into();
     runbook.steps[0].spec.verify[0].target = "web".into();
     let mut found = Diagnostics::default();
-    check(&runbook, &mut found);
+    check(&runbook, &Unread::default(), &mut found);
     let found = found.into_sorted();
     let messages: Vec<_> = found.iter().map(|d| d.message.as_str()).collect();
     assert!(messages.contains(&"there is no target `lokal`"), "{messages:?}");
