@@ -45,12 +45,12 @@ pub(crate) fn outline(runbook: &Runbook) -> String {
         let mut spec = serde_json::to_value(&placed.step.spec).unwrap();
         if let Value::Object(spec) = &mut spec {
             // Shown only when they are not what nearly every step has.
-            spec.retain(|key, value| {
-                !matches!(
-                    (key.as_str(), &*value),
-                    ("id", _) | ("effect_declared" | "idempotent", Value::Bool(false))
-                ) && !(key == "target" && value == "local")
-                    && !(key == "on_failure" && value == "stop")
+            spec.retain(|key, value| match key.as_str() {
+                "id" => false,
+                "effect_declared" | "idempotent" => *value != Value::Bool(false),
+                "target" => value != "local",
+                "on_failure" => value != "stop",
+                _ => true,
             });
         }
         entries(&mut out, "  ", &spec);
