@@ -308,10 +308,10 @@ fn a_long_cycle_is_shortened_and_does_not_overflow() {
 
 #[test]
 fn rules_about_steps() {
-    one("steps:\n  - {id: a, run: 'true', effect: change, retry: {attempts: 3, every: 1s}}\n", "RB0404", "a");
+    one("steps:\n  - {id: a, run: 'true', effect: change, retry: {attempts: 3, every: 1s}}\n", "RB0404", "retry");
     clean("steps:\n  - {id: a, run: 'true', effect: read, retry: {attempts: 3, every: 1s}}\n");
     clean("steps:\n  - {id: a, run: 'true', idempotent: true, retry: {attempts: 3, every: 1s}}\n");
-    one("steps:\n  - {id: a, run: 'true', irreversible: true}\n", "RB0405", "a");
+    one("steps:\n  - {id: a, run: 'true', irreversible: true}\n", "RB0405", "irreversible");
     clean("steps:\n  - {id: a, run: 'true', irreversible: true, confirm: Sure?}\n");
     one("steps:\n  - {run: 'true', when: 1 + 1}\n", "RB0211", "1 + 1");
     one("steps:\n  - {run: 'true', when: \"'yes'\"}\n", "RB0211", "'yes'");

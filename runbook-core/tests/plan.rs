@@ -194,7 +194,10 @@ steps:
 #[test]
 fn a_graph_that_cannot_be_run_is_refused() {
     let text = "steps:\n  - {id: a, needs: [b], run: 'true'}\n  - {id: b, run: 'true'}\n";
-    assert!(refusals(text, &PlanRequest::default())[0].contains("a → b → a"));
+    let text = format!("apiVersion: runbook/v1\nkind: Runbook\nname: test\n{text}");
+    let loaded = read::parse("test.yaml", &text, &Kinds::default());
+    assert!(loaded.runbook.is_none(), "what cannot be run is never planned");
+    assert!(loaded.diagnostics[0].message.contains("a → b → a"), "{:?}", loaded.diagnostics);
 }
 
 const SELECT: &str = "
@@ -270,7 +273,7 @@ fn the_digest_covers_what_runs_and_nothing_else() {
     assert_ne!(spaced, text);
     assert_eq!(digest(&spaced), first);
     for (from, to) in [
-        ("echo", "printf"),
+        ("echo", "ls"),
         ("default: a", "default: b"),
         ("effect: read", "effect: change"),
         ("effect: read", "effect: read\n    timeout: 1m"),

@@ -132,8 +132,13 @@ impl Diagnostic {
 
 /// The candidate closest to `written`, if one is close enough to be what was meant.
 pub fn closest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let a = written.to_lowercase();
     let score = |name: &str| {
-        let (a, b) = (written.to_lowercase(), name.to_lowercase());
+        // Texts of very different lengths are never close, and nearly all candidates are of that sort.
+        if a.len().abs_diff(name.len()) > a.len().max(name.len()) / 2 + 1 {
+            return 0.0;
+        }
+        let b = name.to_lowercase();
         if a.replace(['-', '_'], "") == b.replace(['-', '_'], "") {
             1.0
         } else if a.len() > 2 && strsim::osa_distance(&a, &b) == 1 {

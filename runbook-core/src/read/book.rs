@@ -14,11 +14,13 @@ use crate::model::{
     Input, InputType, Link, Lock, Metadata, OnConflict, OnFailure, RollbackMode, Runbook, Step, ValueTemplate,
 };
 use crate::source::{Span, Spanned};
-use crate::yaml::Node;
+use crate::yaml::{Node, NodeKind};
 
 impl Reader<'_> {
     /// The whole document.
-    pub(super) fn book(&mut self, root: &Node) -> Option<Runbook> {
+    pub(super) fn book(&mut self, mut root: Node) -> Option<Runbook> {
+        self.body = take_steps(&mut root);
+        let root = &root;
         if !self.header(root) {
             return None;
         }
@@ -34,7 +36,8 @@ impl Reader<'_> {
         let preconditions =
             fields.get("preconditions").map(|n| self.checks(n, "`preconditions`")).unwrap_or_default();
         let steps = match self.require(&fields, "steps", "a runbook") {
-            Some(node) => self.steps(node, "`steps`"),
+            Some(node) if self.body.is_empty() => self.steps(node, "`steps`"),
+            Some(_) => self.body_steps(),
             None => Vec::new(),
         };
         let on_failure = fields.get("on_failure").map(|node| self.book_failure(node)).unwrap_or_default();
@@ -353,6 +356,17 @@ impl Reader<'_> {
         }
     }
 
+    /// The steps that [`take_steps`] took.
+    fn body_steps(&mut self) -> Vec<Step> {
+        let items = std::mem::take(&mut self.body);
+        // Steps are large: a vector that grows by doubling would take half as much again.
+        let mut steps = Vec::with_capacity(items.len());
+        for item in items {
+            steps.extend(self.step(&item));
+        }
+        steps
+    }
+
     /// A list of steps that must not be empty.
     pub(super) fn steps(&mut self, node: &Node, what: &str) -> Vec<Step> {
         let Some(items) = node.as_seq() else {
@@ -372,10 +386,7 @@ impl Reader<'_> {
         if items.is_empty() {
             self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, format!("{what} holds no step")));
         }
-        // Steps are large: a vector that grows by doubling would take half as much again.
-        let mut steps = Vec::with_capacity(items.len());
-        steps.extend(items.iter().filter_map(|item| self.step(item)));
-        steps
+        items.iter().filter_map(|item| self.step(item)).collect()
     }
 
     pub(super) fn outputs(&mut self, node: &Node) -> Vec<(Spanned<String>, crate::expr::Expr)> {
@@ -389,5 +400,15 @@ impl Reader<'_> {
                 Some((name.clone(), self.expr(node, "an output")?))
             })
             .collect()
+    }
+}
+
+/// Takes the list under `steps` out of `root`.
+fn take_steps(root: &mut Node) -> Vec<Node> {
+    let NodeKind::Map(map) = &mut root.kind else { return Vec::new() };
+    let steps = map.entries.iter_mut().find(|(key, _)| key.value == "steps");
+    match steps.map(|(_, node)| &mut node.kind) {
+        Some(NodeKind::Seq(items)) => std::mem::take(items),
+        _ => Vec::new(),
     }
 }

@@ -354,9 +354,7 @@ impl Reader<'_> {
         let fields = self.fields(node, "`tcp`", &[keys::TCP])?;
         let port_node = self.require(&fields, "port", "`tcp`")?;
         let port = self.template(port_node, "`port`")?;
-        if let Some(text) = port.as_literal()
-            && !text.parse::<u16>().is_ok_and(|port| port > 0)
-        {
+        if let Some(text) = port.as_literal().filter(|text| !text.parse::<u16>().is_ok_and(|port| port > 0)) {
             self.report(
                 Diagnostic::error(Code::BAD_VALUE, port_node.span, format!("`{text}` is not a port"))
                     .label("a number from 1 to 65535"),

@@ -80,8 +80,9 @@ pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
         targets_refused: false,
         copied: 0,
         suggest: Suggest::default(),
+        body: Vec::new(),
     };
-    let runbook = root.and_then(|root| reader.book(&root));
+    let runbook = root.and_then(|root| reader.book(root));
     let unread = reader.unread;
     if let Some(runbook) = runbook.as_ref().filter(|_| !partial) {
         check::check(runbook, &unread, &mut found);

@@ -29,6 +29,8 @@ pub(super) struct Reader<'a> {
     /// Bytes that steps have taken over from `defaults`.
     pub(super) copied: usize,
     pub(super) suggest: Suggest,
+    /// The steps of the body, taken out of the tree so that each is freed when it has been read.
+    pub(super) body: Vec<Node>,
 }
 
 /// A map whose keys are known.
@@ -420,11 +422,18 @@ impl Reader<'_> {
     pub(super) fn keeps_value(&mut self, node: &Node, what: &str) -> bool {
         match &node.kind {
             NodeKind::Seq(items) => {
-                // All of them are looked at: each refusal is told.
-                items.iter().filter(|item| !self.keeps_value(item, what)).count() == 0
+                let mut kept = true;
+                for item in items {
+                    kept &= self.keeps_value(item, what);
+                }
+                kept
             }
             NodeKind::Map(map) => {
-                map.iter().fold(true, |kept, (_, value)| self.keeps_value(value, what) && kept)
+                let mut kept = true;
+                for (_, value) in map.iter() {
+                    kept &= self.keeps_value(value, what);
+                }
+                kept
             }
             NodeKind::Scalar(scalar) => {
                 let value = scalar.resolve();
