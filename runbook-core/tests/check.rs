@@ -308,7 +308,11 @@ fn a_long_cycle_is_shortened_and_does_not_overflow() {
 
 #[test]
 fn rules_about_steps() {
-    one("steps:\n  - {id: a, run: 'true', effect: change, retry: {attempts: 3, every: 1s}}\n", "RB0404", "retry");
+    one(
+        "steps:\n  - {id: a, run: 'true', effect: change, retry: {attempts: 3, every: 1s}}\n",
+        "RB0404",
+        "retry",
+    );
     clean("steps:\n  - {id: a, run: 'true', effect: read, retry: {attempts: 3, every: 1s}}\n");
     clean("steps:\n  - {id: a, run: 'true', idempotent: true, retry: {attempts: 3, every: 1s}}\n");
     one("steps:\n  - {id: a, run: 'true', irreversible: true}\n", "RB0405", "irreversible");
