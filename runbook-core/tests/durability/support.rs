@@ -56,7 +56,7 @@ impl Place {
 
     /// The one run, if it was created.
     pub(crate) async fn run(&self) -> Option<RunId> {
-        only_run(&*self.store()).await
+        only_run(&self.store()).await
     }
 
     /// Starts or goes on with the run in another process.
@@ -89,7 +89,7 @@ impl Place {
     /// Has another run take the lock `key`.
     pub(crate) async fn lock_for_another(&self, key: &str) -> LockState {
         let store = self.store();
-        let record = store.record(&only_run(&*store).await.unwrap()).await.unwrap();
+        let record = store.record(&only_run(&store).await.unwrap()).await.unwrap();
         let other = RunRecord { id: new_run_id(record.started), ..record };
         store.create(&other, &this_process()).await.unwrap();
         store.lock(key, &other.id).await.unwrap()
@@ -97,12 +97,12 @@ impl Place {
 
     pub(crate) async fn log(&self) -> Vec<Entry> {
         let store = self.store();
-        store.entries(&only_run(&*store).await.unwrap()).await.unwrap()
+        store.entries(&only_run(&store).await.unwrap()).await.unwrap()
     }
 
     pub(crate) async fn leave_answer(&self, token: String, reply: Reply) {
         let store = self.store();
-        let run = only_run(&*store).await.unwrap();
+        let run = only_run(&store).await.unwrap();
         let by = Answerer::new("ann", "test");
         let answer = PendingAnswer { token, reply, by, at: Timestamp::now() };
         assert!(store.leave_answer(&run, &answer).await.unwrap());
@@ -111,7 +111,7 @@ impl Place {
     /// The directory of an attempt.
     pub(crate) async fn attempt(&self, step: &str, number: u32) -> PathBuf {
         let store = self.store();
-        store.directory(&only_run(&*store).await.unwrap()).join("steps").join(format!("{step}.{number}"))
+        store.directory(&only_run(&store).await.unwrap()).join("steps").join(format!("{step}.{number}"))
     }
 
     /// Waits until the capsule of an attempt has claimed it, and says its process id.
@@ -163,14 +163,14 @@ impl Process {
         let killed = self.child.try_wait().unwrap().is_none();
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
-        assert!(!status.code().is_some_and(|code| code != 0), "the engine failed: {status}");
+        assert!(status.code().is_none_or(|code| code == 0), "the engine failed: {status}");
         killed && status.code().is_none()
     }
 
     /// Waits for its end. `false`: it was killed.
     pub(crate) fn ends(mut self) -> bool {
         let status = self.child.wait().unwrap();
-        assert!(!status.code().is_some_and(|code| code != 0), "the engine failed: {status}");
+        assert!(status.code().is_none_or(|code| code == 0), "the engine failed: {status}");
         status.success()
     }
 }
