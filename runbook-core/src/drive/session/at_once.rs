@@ -1,0 +1,184 @@
+//! What the machine wants and the engine can answer by itself: rendering, evaluating, computing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{Launch, Session};
+use crate::drive::actions::{self, Attempt};
+use crate::ids::NodeId;
+use crate::model::Action;
+use crate::plan::Node;
+use crate::render::{RenderError, Rendered, evaluate_outputs, gate_question, render_action};
+use crate::run::{CheckStage, Ending, Event, Outcome, StepResult, Want};
+use crate::value::Object;
+
+impl Session {
+    pub(super) fn answer_at_once(
+        &mut self,
+        wants: &[Want],
+        now: Timestamp,
+    ) -> (Vec<Event>, Vec<(usize, Launch)>) {
+        let (mut events, mut launches) = (Vec::new(), Vec::new());
+        let mut under_way = self.stops.len();
+        for want in wants {
+            match want {
+                Want::Evaluate(id) => events.push(self.evaluate(*id)),
+                Want::OpenGate(id) => events.push(self.open_gate(*id)),
+                Want::ExpireGate(id) => events.push(Event::GateExpired { node: *id }),
+                Want::TimeOut(id) => events.push(Event::TimedOut { node: *id }),
+                Want::EndWait(id, attempt) => events.push(self.end_wait(*id, *attempt, now)),
+                Want::Check(id, CheckStage::Verify) if self.node(*id).spec.verify.is_empty() => {
+                    events.push(Event::Checked { node: *id, stage: CheckStage::Verify, checks: Vec::new() });
+                }
+                Want::Finish(outcome) => events.push(self.finish(*outcome)),
+                Want::Act(id, attempt) => {
+                    let external = self.node(*id).spec.action.is_external();
+                    if external && (under_way >= self.world.jobs || self.stops.contains_key(id)) {
+                        continue;
+                    }
+                    let (event, launch) = self.act(*id, *attempt);
+                    if let Some(launch) = launch {
+                        under_way += 1;
+                        launches.push((events.len(), launch));
+                    }
+                    events.push(event);
+                }
+                _ => {}
+            }
+        }
+        (events, launches)
+    }
+
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        self.context.plan.node(id)
+    }
+
+    fn evaluate(&self, id: NodeId) -> Event {
+        let Some(when) = &self.node(id).spec.when else { return Event::Condition { node: id, holds: true } };
+        match when.eval_bool(&self.scopes.of(self.machine.state(), [when])) {
+            Ok(holds) => Event::Condition { node: id, holds },
+            Err(error) => {
+                Event::Unusable { node: id, reason: format!("`when`: {}", RenderError::from(error)) }
+            }
+        }
+    }
+
+    pub(super) fn rendered(&self, id: NodeId) -> Result<(Rendered, Object), RenderError> {
+        let node = self.node(id);
+        let scope = self.scopes.of(self.machine.state(), actions::action_expressions(&node.spec));
+        let world = Arc::clone(&self.world);
+        let rendered =
+            render_action(&self.context.plan, &self.record.digest, node, &scope, |kind, params| {
+                world.show(kind, params)
+            })?;
+        Ok((rendered, scope))
+    }
+
+    fn open_gate(&self, id: NodeId) -> Event {
+        let question = self.rendered(id).and_then(|(rendered, scope)| {
+            gate_question(&self.context.plan, self.node(id), &rendered, &scope)
+        });
+        match question {
+            Ok(question) => Event::GateOpened { node: id, question },
+            Err(error) => Event::Unusable { node: id, reason: error.to_string() },
+        }
+    }
+
+    fn act(&mut self, id: NodeId, attempt: u32) -> (Event, Option<Launch>) {
+        let (rendered, scope) = match self.rendered(id) {
+            Ok(rendered) => rendered,
+            Err(error) => return (Event::Unusable { node: id, reason: error.to_string() }, None),
+        };
+        if let Some(event) = self.approval_is_for_something_else(id, &rendered, &scope) {
+            return (event, None);
+        }
+        let ended = |result| Event::Ended { node: id, attempt, result: Box::new(result) };
+        let event = match &self.node(id).spec.action {
+            Action::Set(values) => {
+                let mut outputs = Object::new();
+                let mut failure = None;
+                for (name, value) in values {
+                    match value.render(&scope) {
+                        Ok(value) => drop(outputs.insert(name.clone(), value)),
+                        Err(error) => failure = Some(format!("`{name}`: {}", RenderError::from(error))),
+                    }
+                }
+                ended(match failure {
+                    None => StepResult { outputs, ..StepResult::success() },
+                    Some(reason) => StepResult::failure(Ending::Completed, reason),
+                })
+            }
+            Action::Assert(assertions) => ended(assert_all(assertions, &scope)),
+            _ => {
+                let event = Event::Started { node: id, attempt, digest: rendered.digest.clone() };
+                if !self.node(id).spec.action.is_external() {
+                    return (event, None);
+                }
+                let stop = CancellationToken::new();
+                let attempt = Attempt { node: id, number: attempt, rendered, scope, stop };
+                return (event, Some(Launch::Act(Box::new(attempt))));
+            }
+        };
+        (event, None)
+    }
+
+    /// What was approved is what runs. When the values have changed since, people are asked again.
+    fn approval_is_for_something_else(
+        &self,
+        id: NodeId,
+        rendered: &Rendered,
+        scope: &Object,
+    ) -> Option<Event> {
+        let node = self.node(id);
+        node.spec.confirm.as_ref()?;
+        let (approved, _) = self.machine.state().node(id).approved.as_ref()?;
+        match gate_question(&self.context.plan, node, rendered, scope) {
+            Ok(question) if question.digest == *approved => None,
+            Ok(question) => Some(Event::GateOpened { node: id, question }),
+            Err(error) => Some(Event::Unusable { node: id, reason: error.to_string() }),
+        }
+    }
+
+    fn end_wait(&self, id: NodeId, attempt: u32, now: Timestamp) -> Event {
+        let Action::Wait(pause) = &self.node(id).spec.action else {
+            return Event::Unusable { node: id, reason: "not a pause".to_owned() };
+        };
+        let begun = self.machine.state().node(id).attempt_started.unwrap_or(now);
+        let waited = now.as_millisecond().saturating_sub(begun.as_millisecond());
+        let whole = u64::try_from(waited).is_ok_and(|waited| waited >= pause.as_millis());
+        let result = match whole {
+            true => StepResult::success(),
+            false => StepResult::failure(Ending::Cancelled, "was stopped"),
+        };
+        Event::Ended { node: id, attempt, result: Box::new(result) }
+    }
+
+    fn finish(&self, outcome: Outcome) -> Event {
+        let mut outputs = Object::new();
+        for (name, expr) in &self.context.plan.outputs {
+            let scope = self.scopes.of(self.machine.state(), [expr]);
+            // An output whose step was never reached has no value; that is not the run's failure.
+            if let Ok(value) = evaluate_outputs(&[(name.clone(), expr.clone())], &scope) {
+                outputs.extend(value);
+            }
+        }
+        Event::Finished { outcome, outputs }
+    }
+}
+
+fn assert_all(assertions: &[crate::model::Assertion], scope: &Object) -> StepResult {
+    for assertion in assertions {
+        let reason = match assertion.that.eval_bool(scope) {
+            Ok(true) => continue,
+            Ok(false) => match assertion.message.as_ref().map(|message| message.render_text(scope)) {
+                Some(Ok(message)) => message,
+                _ => format!("`{}` does not hold", assertion.that.source().trim()),
+            },
+            Err(error) => RenderError::from(error).to_string(),
+        };
+        return StepResult::failure(Ending::Completed, reason);
+    }
+    StepResult::success()
+}
