@@ -45,24 +45,12 @@ pub(crate) fn outline(runbook: &Runbook) -> String {
         let mut spec = serde_json::to_value(&placed.step.spec).unwrap();
         if let Value::Object(spec) = &mut spec {
             // Shown only when they are not what nearly every step has.
-<<<<<<< HEAD
-            spec.retain(|key, value| {
-                let usual = match key.as_str() {
-                    "id" => true,
-                    "effect_declared" | "idempotent" => *value == Value::Bool(false),
-                    "target" => value == "local",
-                    "on_failure" => value == "stop",
-                    _ => false,
-                };
-                !usual
-=======
             spec.retain(|key, value| match key.as_str() {
                 "id" => false,
                 "effect_declared" | "idempotent" => *value != Value::Bool(false),
                 "target" => value != "local",
                 "on_failure" => value != "stop",
                 _ => true,
->>>>>>> corpus
             });
         }
         entries(&mut out, "  ", &spec);
