@@ -173,8 +173,8 @@ impl Effect {
 pub struct Step {
     /// Where it is written.
     pub span: Span,
-    /// What it is and does.
-    pub spec: StepSpec,
+    /// What it is and does; in a box, because it is large and there may be very many.
+    pub spec: Box<StepSpec>,
     /// Its predecessors, when they are written out.
     pub needs: Option<Vec<Spanned<String>>>,
     /// The steps of a group.

@@ -127,7 +127,7 @@ fn nodes(graph: &Graph<'_>, selected: &[bool]) -> Vec<Node> {
         rollback: placed.rollback.clone(),
         cleanup: placed.cleanup.clone(),
         selected: *selected,
-        spec: placed.step.spec.clone(),
+        spec: (*placed.step.spec).clone(),
     };
     graph.steps().iter().zip(selected).map(node).collect()
 }

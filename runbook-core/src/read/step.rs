@@ -100,7 +100,7 @@ impl Reader<'_> {
         let needs = fields.get("needs").and_then(|needs| self.needs(needs, node.span));
         let rollback = fields.get("rollback").map(|node| self.rollback(node)).unwrap_or_default();
         let cleanup = fields.get("cleanup").map(|node| self.steps(node, "`cleanup`")).unwrap_or_default();
-        Some(Step { span: node.span, spec, needs, children, rollback, cleanup })
+        Some(Step { span: node.span, spec: Box::new(spec), needs, children, rollback, cleanup })
     }
 
     fn step_id(&mut self, node: &Node) -> Option<Spanned<String>> {

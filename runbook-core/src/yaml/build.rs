@@ -317,6 +317,7 @@ impl<'t, 'd> Builder<'t, 'd> {
                     entries.push((key, Node { span, kind: NodeKind::Scalar(nothing) }));
                 }
                 self.drop_duplicates(&mut entries);
+                entries.shrink_to_fit();
                 NodeKind::Map(Map { entries })
             }
         };
