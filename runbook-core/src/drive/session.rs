@@ -67,6 +67,8 @@ pub(super) struct Session {
     interruptible: bool,
     /// Entries that are applied and can still be lost.
     unwritten: Vec<Entry>,
+    /// The run as far as it is written: what reporters are shown with each entry.
+    told: Machine,
     unwritten_since: Option<Instant>,
 }
 
@@ -87,6 +89,7 @@ impl Session {
             world,
             record,
             claim,
+            told: machine.clone(),
             machine,
             then,
             context,

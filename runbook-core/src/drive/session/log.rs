@@ -52,7 +52,8 @@ impl Session {
         self.world.store.append(&self.record.id, &entries, status, durability).await?;
         for entry in &entries {
             self.forget_files(&entry.event);
-            self.world.entry(self.machine.plan(), self.machine.state(), entry);
+            self.told.apply(entry);
+            self.world.entry(self.told.plan(), self.told.state(), entry);
         }
         Ok(())
     }
