@@ -150,13 +150,7 @@ fn problems_as_json_have_code_place_and_help() {
     let bytes = unknown["place"]["bytes"].as_array().unwrap();
     let range = bytes[0].as_u64().unwrap() as usize..bytes[1].as_u64().unwrap() as usize;
     assert_eq!(&BAD[range], "rnu");
-    assert!(
-        unknown["help"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|help| help.as_str().unwrap().contains("known keys: "))
-    );
+    assert_eq!(unknown["help"], json!(["did you mean `run`?"]));
 }
 
 #[test]
