@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 
-use super::graph::{Graph, Placed};
+use super::graph::{Graph, Placed, Role};
 use super::uses::{self, Use};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::Expr;
@@ -41,6 +41,27 @@ fn step(placed: &Placed<'_>, found: &mut Diagnostics) {
         useless(check, found);
     }
     uses::of_step(spec, &mut |used| condition(used, found));
+    handler_of_handler(placed, found);
+}
+
+/// Only steps of the body are undone and cleaned up after. On others these keys would be ignored.
+fn handler_of_handler(placed: &Placed<'_>, found: &mut Diagnostics) {
+    let part = match placed.role {
+        Role::Body => return,
+        Role::Rollback(_) => "a rollback step",
+        Role::Cleanup(_) => "a cleanup step",
+        Role::OnFailure => "a step under `on_failure`",
+        Role::Finally => "a step under `finally`",
+    };
+    for (key, steps) in [("rollback", &placed.step.rollback), ("cleanup", &placed.step.cleanup)] {
+        if let Some(first) = steps.first() {
+            let message = format!("{part} cannot have a `{key}`");
+            let problem = Diagnostic::error(Code::KEY_NOT_HERE, first.span, message)
+                .also(placed.span(), "this step")
+                .note("only what steps of the body have done is undone and cleaned up after");
+            found.push(problem.help(format!("make it the next step of the same list, or remove `{key}`")));
+        }
+    }
 }
 
 fn checks(checks: &[Check], found: &mut Diagnostics) {

@@ -125,7 +125,7 @@ hostile! {
     deep_groups, [TOO_DEEP], {
         format!("{HEADER}steps: [{}{{run: uptime}}{}]\n", "{steps: [".repeat(60), "]}".repeat(60))
     };
-    deep_rollbacks, [], {
+    deep_rollbacks, [KEY_NOT_HERE], {
         let open = "{run: uptime, rollback: [";
         format!("{HEADER}steps: [{}{{run: uptime}}{}]\n", open.repeat(60), "]}".repeat(60))
     };
