@@ -435,3 +435,26 @@ fn a_dry_run_touches_nothing() {
         std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["gated.yaml"]);
 }
+
+#[test]
+fn what_a_cleanup_took_away_is_not_left_behind() {
+    let text = "\
+apiVersion: runbook/v1
+kind: Runbook
+name: tidy
+on_failure: {rollback: auto}
+steps:
+  - {id: scratch, run: touch scratch, cleanup: [{run: rm scratch}]}
+  - {id: other, run: touch other}
+  - {id: fail, effect: read, run: exit 1}
+";
+    let place = Place::new(&[("tidy.yaml", text)]);
+    let told = place.stderr(&["run", "tidy.yaml"], 1);
+    let left = told.lines().find(|line| line.contains("not undone")).unwrap();
+    assert!(left.contains("other"), "{told}");
+    assert!(
+        !told.lines().skip_while(|line| !line.contains("not undone")).any(|l| l.contains("scratch")),
+        "{told}"
+    );
+    assert!(!place.path().join("scratch").exists());
+}

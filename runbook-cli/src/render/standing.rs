@@ -129,7 +129,8 @@ pub(crate) fn rollback_is_pending(machine: &Machine) -> bool {
     machine.state().undo == Some(Undoing::Defer) && !machine.undoable().is_empty()
 }
 
-/// Steps of the body that may have changed something and were not undone, in the order in which they began.
+/// Steps of the body that may have changed something and were neither undone nor tidied up after, in the
+/// order in which they began.
 pub(crate) fn left_as_is(machine: &Machine) -> Vec<NodeId> {
     let (plan, state) = (machine.plan(), machine.state());
     let mut left: Vec<NodeId> = plan
@@ -141,9 +142,14 @@ pub(crate) fn left_as_is(machine: &Machine) -> Vec<NodeId> {
                 && (node.spec.action.is_external() || matches!(node.spec.action, Action::Manual(_)))
                 && state.node(*id).acted
                 && !matches!(state.status(*id), Status::Undone | Status::UndoFailed | Status::Undoing)
+                && !is_tidied_up(node.cleanup.iter().map(|cleanup| state.status(*cleanup)))
         })
         .map(|(id, _)| id)
         .collect();
     left.sort_by_key(|id| state.node(*id).order);
     left
+}
+
+fn is_tidied_up(mut cleanups: impl ExactSizeIterator<Item = Status>) -> bool {
+    cleanups.len() > 0 && cleanups.all(|status| matches!(status, Status::Succeeded | Status::Warned))
 }
