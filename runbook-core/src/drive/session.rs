@@ -85,7 +85,7 @@ impl Session {
             directory: world.store.directory(&record.id),
         };
         Session {
-            scopes: Scopes::new(Arc::clone(machine.plan()), &facts),
+            scopes: Scopes::new(machine.plan(), &facts),
             world,
             record,
             claim,

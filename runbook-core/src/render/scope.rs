@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::expr::{Expr, Template};
+use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::plan::Plan;
-use crate::run::{State, StepResult};
+use crate::run::State;
 use crate::value::{Object, Value};
 
 /// What expressions see as `run`.
@@ -23,14 +23,13 @@ pub struct RunFacts {
 /// Builds the names that an expression sees; only those it refers to, so that a long run stays cheap.
 #[derive(Clone, Debug)]
 pub struct Scopes {
-    plan: Arc<Plan>,
     by_id: Arc<HashMap<String, NodeId>>,
     base: Object,
 }
 
 impl Scopes {
     /// The scopes of a run of `plan`.
-    pub fn new(plan: Arc<Plan>, run: &RunFacts) -> Self {
+    pub fn new(plan: &Plan, run: &RunFacts) -> Self {
         let ids = plan.iter().filter_map(|(id, node)| Some((node.spec.id.as_ref()?.value.clone(), id)));
         let by_id = Arc::new(ids.collect());
         let mut base = Object::new();
@@ -44,7 +43,7 @@ impl Scopes {
         base.insert("run".into(), Value::Object(facts));
         // Every step acts on the one target there is; declared targets will bring their own names.
         base.insert("target".into(), serde_json::json!({ "name": "local" }));
-        Scopes { plan, by_id, base }
+        Scopes { by_id, base }
     }
 
     /// What `expressions` see, as far as the run has come.
@@ -65,27 +64,6 @@ impl Scopes {
         scope
     }
 
-    /// What the templates see.
-    pub fn of_templates<'e>(
-        &self,
-        state: &State,
-        templates: impl IntoIterator<Item = &'e Template>,
-    ) -> Object {
-        self.of(state, templates.into_iter().flat_map(Template::expressions))
-    }
-
-    /// What the expressions of a step see after its action: `result` besides everything else.
-    pub fn with_result<'e>(
-        &self,
-        state: &State,
-        result: &StepResult,
-        expressions: impl IntoIterator<Item = &'e Expr>,
-    ) -> Object {
-        let mut scope = self.of(state, expressions);
-        scope.insert("result".into(), result.to_value());
-        scope
-    }
-
     fn step(&self, state: &State, id: NodeId) -> Value {
         let node = state.node(id);
         let mut step = Object::new();
@@ -101,10 +79,5 @@ impl Scopes {
         }
         step.insert("outputs".into(), Value::Object(outputs));
         Value::Object(step)
-    }
-
-    /// The plan.
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
     }
 }
