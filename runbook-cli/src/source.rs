@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use runbook_core::diag::{Code, Diagnostic, Severity};
 use runbook_core::kind::Kinds;
 use runbook_core::model::Runbook;
-use runbook_core::read::{self, Loaded};
+use runbook_core::read::{self, Files, Loaded};
 use runbook_core::source::{Source, Sources, Span};
 
 use crate::fault::{Fault, reason};
@@ -74,23 +74,65 @@ pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
             return refused;
         }
     };
-    let Loaded { runbook, sources, diagnostics, .. } = read::parse(&file, &text, kinds);
+    let Loaded { runbook, sources, diagnostics, .. } = read::parse_with(&file, &text, kinds, &Disk);
     Checked { file, runbook, sources, diagnostics }
 }
 
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if is_stdin(path) {
-        io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    } else {
-        let file = File::open(path)?;
-        let meta = file.metadata()?;
-        if meta.is_dir() {
-            return Err(io::Error::other("it is a directory"));
-        }
-        bytes.reserve_exact(usize::try_from(meta.len().min(MAX_FILE_BYTES)).unwrap_or(0) + 1);
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+/// What messages call standard input.
+const STDIN: &str = "<stdin>";
+
+/// Files beside the runbook.
+struct Disk;
+
+impl Files for Disk {
+    fn read(&self, path: &str, from: &str) -> Result<read::File, String> {
+        // What comes from standard input names files relative to where the command runs.
+        let beside = Path::new(from).parent().filter(|_| from != STDIN).unwrap_or(Path::new(""));
+        let path = plain(&beside.join(path));
+        let bytes = read_file(&path).and_then(limited).map_err(|error| reason(&error))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| format!("it is not UTF-8 text (byte {})", error.utf8_error().valid_up_to()))?;
+        Ok(read::File { name: path.to_string_lossy().into_owned(), text })
     }
+}
+
+/// `path` without detours, so that one file has one name.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(plain.components().next_back(), Some(Component::Normal(_))) => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !is_stdin(path) {
+        return read_file(path).and_then(limited);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    limited(bytes)
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_dir() {
+        return Err(io::Error::other("it is a directory"));
+    }
+    let mut bytes = Vec::new();
+    bytes.reserve_exact(usize::try_from(meta.len().min(MAX_FILE_BYTES)).unwrap_or(0) + 1);
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn limited(bytes: Vec<u8>) -> io::Result<Vec<u8>> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::other(format!("it has more than {} MiB", MAX_FILE_BYTES >> 20)));
     }
@@ -104,7 +146,7 @@ pub(crate) fn is_stdin(path: &Path) -> bool {
 
 /// What messages call `path`.
 fn name_of(path: &Path) -> String {
-    if is_stdin(path) { "<stdin>".to_owned() } else { path.to_string_lossy().into_owned() }
+    if is_stdin(path) { STDIN.to_owned() } else { path.to_string_lossy().into_owned() }
 }
 
 /// `paths`, with each directory replaced by the runbooks directly in it, in the order of their names.

@@ -11,7 +11,7 @@ use super::suggest::Suggest;
 use super::unread::Unread;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::{NodeId, is_identifier};
-use crate::model::{Action, Runbook, Step};
+use crate::model::{Action, Procedure, Runbook, Step};
 use crate::source::{Span, Spanned};
 
 /// What part of a run a node belongs to.
@@ -49,6 +49,8 @@ pub struct Placed<'a> {
     pub rollback: Vec<NodeId>,
     /// The steps that run when its scope ends.
     pub cleanup: Vec<NodeId>,
+    /// What names mean in it: the call it belongs to, none in the book itself.
+    pub call: Option<NodeId>,
 }
 
 impl Placed<'_> {
@@ -62,7 +64,7 @@ impl Placed<'_> {
 #[derive(Debug)]
 pub struct Graph<'a> {
     steps: Vec<Placed<'a>>,
-    ids: HashMap<&'a str, NodeId>,
+    ids: HashMap<(Option<NodeId>, &'a str), NodeId>,
     order: Option<Order>,
     loose: Vec<NodeId>,
 }
@@ -71,16 +73,34 @@ impl<'a> Graph<'a> {
     /// The graph of `runbook`. Ids that are there twice, `needs` that lead nowhere or where they may not,
     /// and cycles are added to `found`.
     pub fn new(runbook: &'a Runbook, found: &mut Diagnostics) -> Self {
-        Self::without(&Unread::default(), runbook, found)
+        let lists = Lists::of_book(runbook);
+        Self::build(&Unread::default(), lists, &runbook.procedures, found)
     }
 
-    /// The same, of a runbook of which some was refused already.
-    pub(super) fn without(unread: &Unread, runbook: &'a Runbook, found: &mut Diagnostics) -> Self {
+    /// The graph of `lists` alone, of which some was refused already: what is called is not looked into.
+    pub(super) fn without(unread: &Unread, lists: Lists<'a>, found: &mut Diagnostics) -> Self {
+        Self::build(unread, lists, &[], found)
+    }
+
+    fn build(
+        unread: &Unread,
+        lists: Lists<'a>,
+        procedures: &'a [Procedure],
+        found: &mut Diagnostics,
+    ) -> Self {
         let mut graph = Graph { steps: Vec::new(), ids: HashMap::new(), order: None, loose: Vec::new() };
-        let mut builder = Builder { graph: &mut graph, found, unread };
-        builder.list(&runbook.steps, "steps", Role::Body, None, true);
-        builder.list(&runbook.on_failure.steps, "on_failure", Role::OnFailure, None, true);
-        builder.list(&runbook.finally, "finally", Role::Finally, None, true);
+        let procedures = procedures.iter().map(|procedure| (procedure.name.value.as_str(), procedure));
+        let mut builder = Builder {
+            graph: &mut graph,
+            found,
+            unread,
+            procedures: procedures.collect(),
+            calls: Vec::new(),
+            full: false,
+        };
+        builder.list(lists.steps, "steps", Role::Body, None, true);
+        builder.list(lists.on_failure, "on_failure", Role::OnFailure, None, true);
+        builder.list(lists.finally, "finally", Role::Finally, None, true);
         builder.needs();
         graph.order = Order::new(&graph, found);
         graph
@@ -104,9 +124,14 @@ impl<'a> Graph<'a> {
         self.steps.iter().enumerate().map(|(i, placed)| (NodeId::from_index(i), placed))
     }
 
-    /// The step whose id is `name`.
+    /// The step of the book itself whose id is `name`.
     pub fn find(&self, name: &str) -> Option<NodeId> {
-        self.ids.get(name).copied()
+        self.find_in(None, name)
+    }
+
+    /// The step whose id is `name` in what `call` calls.
+    pub fn find_in(&self, call: Option<NodeId>, name: &str) -> Option<NodeId> {
+        self.ids.get(&(call, name)).copied()
     }
 
     /// Every id that expressions can name, in the order of the plan.
@@ -136,10 +161,36 @@ impl<'a> Graph<'a> {
     }
 }
 
+/// The lists of steps that make a graph.
+#[derive(Clone, Copy)]
+pub(super) struct Lists<'a> {
+    pub(super) steps: &'a [Step],
+    pub(super) on_failure: &'a [Step],
+    pub(super) finally: &'a [Step],
+}
+
+impl<'a> Lists<'a> {
+    pub(super) fn of_book(runbook: &'a Runbook) -> Self {
+        Lists { steps: &runbook.steps, on_failure: &runbook.on_failure.steps, finally: &runbook.finally }
+    }
+
+    pub(super) fn of_procedure(procedure: &'a Procedure) -> Self {
+        Lists { steps: &procedure.steps, on_failure: &[], finally: &[] }
+    }
+}
+
+/// How many steps a plan may have because procedures are called again and again.
+const MOST_CALLED: usize = 100_000;
+
 struct Builder<'g, 'a> {
     graph: &'g mut Graph<'a>,
     found: &'g mut Diagnostics,
     unread: &'g Unread,
+    /// What calls are looked into.
+    procedures: HashMap<&'a str, &'a Procedure>,
+    /// The calls around the step that is being placed, with the name of the procedure.
+    calls: Vec<(NodeId, &'a str)>,
+    full: bool,
 }
 
 impl<'a> Builder<'_, 'a> {
@@ -155,7 +206,11 @@ impl<'a> Builder<'_, 'a> {
         for (index, step) in steps.iter().enumerate() {
             let previous = members.last().copied().filter(|_| in_order);
             let position = || format!("{prefix}.{}", index + 1);
-            let key = step.spec.id.as_ref().map_or_else(position, |id| id.value.clone());
+            let named = |id: &Spanned<String>| match self.calls.last() {
+                Some((call, _)) => format!("{}:{}", self.graph.step(*call).key, id.value),
+                None => id.value.clone(),
+            };
+            let key = step.spec.id.as_ref().map_or_else(position, named);
             members.push(self.step(step, key, role, parent, previous));
         }
         members
@@ -183,9 +238,17 @@ impl<'a> Builder<'_, 'a> {
             children: Vec::new(),
             rollback: Vec::new(),
             cleanup: Vec::new(),
+            call: self.calls.last().map(|(call, _)| *call),
         });
         let in_order = !matches!(step.spec.action, Action::Group { parallel: true });
-        let children = self.list(&step.children, &key, role, Some(id), in_order);
+        let children = match &step.spec.action {
+            Action::Call(call) => self.called(&call.procedure.value, &key, role, id),
+            Action::Each(_) => {
+                let one = step.children.iter();
+                one.map(|step| self.step(step, format!("{key}.each"), role, Some(id), None)).collect()
+            }
+            _ => self.list(&step.children, &key, role, Some(id), in_order),
+        };
         let rollback = self.list(&step.rollback, &format!("{key}.rollback"), Role::Rollback(id), None, true);
         let cleanup = self.list(&step.cleanup, &format!("{key}.cleanup"), Role::Cleanup(id), None, true);
         let placed = &mut self.graph.steps[id.index()];
@@ -193,8 +256,28 @@ impl<'a> Builder<'_, 'a> {
         id
     }
 
+    /// The steps of a procedure, once more for this call.
+    fn called(&mut self, name: &str, key: &str, role: Role, call: NodeId) -> Vec<NodeId> {
+        let Some(procedure) = self.procedures.get(name).copied() else { return Vec::new() };
+        // A circle of calls was reported where it is written.
+        if self.calls.iter().any(|(_, around)| *around == name) || self.full {
+            return Vec::new();
+        }
+        if self.graph.steps.len() > MOST_CALLED {
+            self.full = true;
+            let message = format!("calls make more than {MOST_CALLED} steps of this runbook");
+            self.found.push(Diagnostic::error(Code::TOO_LARGE, procedure.span, message));
+            return Vec::new();
+        }
+        self.calls.push((call, &procedure.name.value));
+        let children = self.list(&procedure.steps, &format!("{key}:steps"), role, Some(call), true);
+        self.calls.pop();
+        children
+    }
+
     fn name(&mut self, name: &'a Spanned<String>, id: NodeId) {
-        let first = *self.graph.ids.entry(&name.value).or_insert(id);
+        let call = self.calls.last().map(|(call, _)| *call);
+        let first = *self.graph.ids.entry((call, &name.value)).or_insert(id);
         if first != id {
             let first = self.graph.step(first).span();
             self.found.push(
@@ -214,6 +297,7 @@ impl<'a> Builder<'_, 'a> {
         for index in 0..self.graph.steps.len() {
             let step = self.graph.steps[index].step;
             let id = NodeId::from_index(index);
+            let call = self.graph.steps[index].call;
             let mut loose = self.unread.needs.contains(&step.span);
             let written = match &step.needs {
                 Some(written) => written,
@@ -222,7 +306,7 @@ impl<'a> Builder<'_, 'a> {
             };
             let mut needs = Vec::with_capacity(written.len());
             for name in written {
-                let Some(need) = self.graph.find(&name.value) else {
+                let Some(need) = self.graph.find_in(call, &name.value) else {
                     loose = true;
                     if self.unread.steps.contains(&name.value) {
                         continue;
@@ -255,6 +339,8 @@ impl<'a> Builder<'_, 'a> {
             format!("step `{}` {}, this step {}", there.key, part(there.role), part(here.role))
         } else if self.graph.groups(id).any(|group| group == need) {
             format!("`{}` is a group that holds this step, so it ends later", there.key)
+        } else if let Some(other) = self.inside_of_another(id, need) {
+            other
         } else if self.graph.groups(need).any(|group| group == id) {
             format!("`{}` is a step of this group, so it starts later", there.key)
         } else {
@@ -263,6 +349,68 @@ impl<'a> Builder<'_, 'a> {
         let message = format!("`needs: {}` cannot be waited for here", name.value);
         let problem = Diagnostic::error(Code::NEEDS_OUT_OF_SCOPE, name.span, message);
         Some(problem.label(why).also(there.span(), "it is here").help("name a step that can end before"))
+    }
+}
+
+impl<'a> Graph<'a> {
+    /// Why `there` never runs in the same run as `here`, or does not run exactly once, seen from it.
+    pub(super) fn apart(&self, here: NodeId, there: NodeId) -> Option<Apart> {
+        let around: Vec<NodeId> = std::iter::once(here).chain(self.around(here)).collect();
+        let mut inner = there;
+        for group in self.around(there) {
+            let action = &self.step(group).step.spec.action;
+            if let Some(place) = around.iter().position(|id| *id == group) {
+                let mine = place.checked_sub(1).map(|place| around[place]);
+                let cases = matches!(action, Action::Choose) && mine.is_some() && mine != Some(inner);
+                return cases.then_some(Apart::OtherCase(group));
+            }
+            if matches!(action, Action::Each(_)) {
+                return Some(Apart::Repeated(group));
+            }
+            inner = group;
+        }
+        None
+    }
+
+    /// The step that repeats `id`, if one does.
+    pub(super) fn repeated(&self, id: NodeId) -> Option<Apart> {
+        let repeats = |id: &NodeId| matches!(self.step(*id).step.spec.action, Action::Each(_));
+        self.around(id).find(repeats).map(Apart::Repeated)
+    }
+
+    /// What holds `id`, from the inside out; for a handler also what holds the step it belongs to.
+    pub(super) fn around(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        std::iter::successors(Some(id), |id| {
+            let placed = self.step(*id);
+            placed.parent.or(match placed.role {
+                Role::Rollback(of) | Role::Cleanup(of) => Some(of),
+                _ => None,
+            })
+        })
+        .skip(1)
+    }
+}
+
+/// Why one step cannot see another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Apart {
+    /// They belong to different cases of this choice.
+    OtherCase(NodeId),
+    /// The other one is repeated by this step.
+    Repeated(NodeId),
+}
+
+impl Builder<'_, '_> {
+    fn inside_of_another(&self, id: NodeId, need: NodeId) -> Option<String> {
+        let key = |id: NodeId| &self.graph.step(id).key;
+        Some(match self.graph.apart(id, need)? {
+            Apart::OtherCase(choice) => {
+                format!("`{}` belongs to another case of `{}`", key(need), key(choice))
+            }
+            Apart::Repeated(holder) => {
+                format!("`{}` is repeated by `{}`; wait for that one", key(need), key(holder))
+            }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Looks at the model only; knows neither the text it was read from nor the values of a run.
 
+mod calls;
 mod env;
 mod graph;
 mod names;
@@ -23,11 +24,18 @@ pub(crate) use uses::{of_checks, of_step};
 
 use crate::diag::Diagnostics;
 use crate::model::Runbook;
+use graph::Lists;
 
 /// Checks everything about `runbook` that can be known before a run; problems are added to `found`.
 /// Nothing is said of what is `unread`.
 pub fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
-    let graph = Graph::without(unread, runbook, found);
-    names::check(runbook, &graph, unread, found);
+    let graph = Graph::without(unread, Lists::of_book(runbook), found);
+    names::check(names::Unit::of_book(runbook), &graph, unread, found);
     rules::check(runbook, &graph, found);
+    for procedure in &runbook.procedures {
+        let graph = Graph::without(unread, Lists::of_procedure(procedure), found);
+        names::check(names::Unit::of_procedure(runbook, procedure), &graph, unread, found);
+        rules::steps(runbook, &graph, found);
+    }
+    calls::check(runbook, found);
 }

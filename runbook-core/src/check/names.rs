@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::env::{ALLOWED_ENV, is_allowed_env};
-use super::graph::{Graph, Role, part};
+use super::graph::{Apart, Graph, Role, part};
 use super::order::Moment;
 use super::suggest::Suggest;
 use super::unread::Unread;
@@ -11,59 +11,96 @@ use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Reference};
 use crate::ids::NodeId;
-use crate::model::{Action, Runbook, StepSpec};
-use crate::source::Span;
+use crate::model::{Action, Each, Input, Over, Procedure, Runbook, StepSpec, ValueTemplate};
+use crate::source::{Span, Spanned};
 
 /// What every step offers.
 const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_code", "outputs", "items"];
 const RUN_FIELDS: [&str; 3] = ["id", "started", "runbook"];
-const TARGET_FIELDS: [&str; 1] = ["name"];
+const TARGET_FIELDS: [&str; 3] = ["name", "kind", "vars"];
 const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
 /// How many names a message lists.
 const LISTED: usize = 12;
 
-/// Resolves all names of `runbook`; what does not exist or does not come before is added to `found`.
-pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, unread: &Unread, found: &mut Diagnostics) {
+/// A book or a procedure: what has names of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Unit<'a> {
+    runbook: &'a Runbook,
+    inputs: &'a [Input],
+    vars: &'a [(Spanned<String>, ValueTemplate)],
+    outputs: &'a [(Spanned<String>, Expr)],
+    /// Whether it is the book itself.
+    is_book: bool,
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn of_book(runbook: &'a Runbook) -> Self {
+        let Runbook { inputs, vars, outputs, .. } = runbook;
+        Unit { runbook, inputs, vars, outputs, is_book: true }
+    }
+
+    pub(super) fn of_procedure(runbook: &'a Runbook, procedure: &'a Procedure) -> Self {
+        let Procedure { inputs, vars, outputs, .. } = procedure;
+        Unit { runbook, inputs, vars, outputs, is_book: false }
+    }
+}
+
+/// Resolves all names of `unit`; what does not exist or does not come before is added to `found`.
+pub(super) fn check(unit: Unit<'_>, graph: &Graph<'_>, unread: &Unread, found: &mut Diagnostics) {
     let mut names = Names {
-        runbook,
+        unit,
         graph,
         unread,
         outputs: HashMap::new(),
-        inputs: runbook.inputs.iter().map(|input| (input.name.value.as_str(), input.name.span)).collect(),
+        inputs: unit.inputs.iter().map(|input| (input.name.value.as_str(), input.name.span)).collect(),
         vars: HashMap::new(),
         found,
         suggest: Suggest::default(),
         pending: Vec::new(),
     };
-    for (index, (name, _)) in runbook.vars.iter().enumerate() {
+    for (index, (name, _)) in unit.vars.iter().enumerate() {
         names.vars.entry(&name.value).or_insert((index, name.span));
     }
-    for (index, (_, value)) in runbook.vars.iter().enumerate() {
+    for (index, (_, value)) in unit.vars.iter().enumerate() {
         for expr in value.expressions() {
             names.expression(expr, Place { vars: index, ..Place::inputs_only() });
         }
     }
-    for expr in runbook.lock.iter().flat_map(|lock| lock.key.expressions()) {
-        names.expression(expr, Place::inputs_only());
+    if unit.is_book {
+        let runbook = unit.runbook;
+        let mut early: Vec<&Expr> = runbook.lock.iter().flat_map(|lock| lock.key.expressions()).collect();
+        for target in &runbook.inventory.targets {
+            early.extend(target.params.expressions());
+            early.extend(target.vars.iter().flat_map(|(_, value)| value.expressions()));
+            early.extend(target.cwd.iter().flat_map(|cwd| cwd.expressions()));
+        }
+        for expr in early {
+            names.expression(expr, Place::inputs_only());
+        }
+        let early = Place { at: At::Preconditions, ..Place::inputs_only() };
+        uses::of_checks(&runbook.preconditions, &mut |used| {
+            names.expression(used.expr, Place { result: used.result, ..early });
+        });
     }
-    let early = Place { at: At::Preconditions, ..Place::inputs_only() };
-    uses::of_checks(&runbook.preconditions, &mut |used| {
-        names.expression(used.expr, Place { result: used.result, ..early });
-    });
     for (id, placed) in graph.iter() {
         uses::of_step(&placed.step.spec, &mut |used: Use<'_>| {
             let place = Place { vars: usize::MAX, result: used.result, at: At::Step(id, used.when) };
             names.expression(used.expr, place);
         });
     }
-    for (_, expr) in &runbook.outputs {
+    for (_, expr) in unit.outputs {
         names.expression(expr, Place { at: At::Outputs, ..Place::inputs_only() });
     }
     names.ancestors();
 }
 
 /// The outputs that a step declares.
-pub(super) fn outputs(spec: &StepSpec) -> impl Iterator<Item = &str> {
+pub(super) fn outputs<'a>(runbook: &'a Runbook, spec: &'a StepSpec) -> impl Iterator<Item = &'a str> {
+    let called = match &spec.action {
+        Action::Call(call) => runbook.procedures.iter().find(|p| p.name.value == call.procedure.value),
+        _ => None,
+    };
+    let returned = called.into_iter().flat_map(|called| &called.outputs).map(|(name, _)| name.value.as_str());
     let own = spec.outputs.iter().map(|(name, _)| name.as_str());
     let fields = match &spec.action {
         Action::Manual(manual) => &manual.fields[..],
@@ -75,6 +112,7 @@ pub(super) fn outputs(spec: &StepSpec) -> impl Iterator<Item = &str> {
     };
     own.chain(fields.iter().map(|field| field.name.value.as_str()))
         .chain(values.iter().map(|(name, _)| name.as_str()))
+        .chain(returned)
 }
 
 /// What an expression may refer to.
@@ -123,7 +161,7 @@ struct Pending {
 }
 
 struct Names<'n, 'a> {
-    runbook: &'a Runbook,
+    unit: Unit<'a>,
     graph: &'n Graph<'a>,
     unread: &'n Unread,
     /// The outputs of the steps that were asked for one.
@@ -150,6 +188,9 @@ impl<'n> Names<'n, '_> {
         let mut path = reference.path.iter().map(String::as_str);
         let root = path.next().unwrap_or_default();
         let root_span = segment(expr, reference, 0);
+        if self.is_item(root, place) {
+            return;
+        }
         if !ROOTS.contains(&root) {
             return self.unknown_root(root, root_span, place);
         }
@@ -170,7 +211,7 @@ impl<'n> Names<'n, '_> {
         match root {
             "inputs" if !self.inputs.contains_key(name) && !self.unread.inputs.contains(name) => {
                 let problem = unknown(span, format!("there is no input `{name}`"));
-                let inputs = &self.runbook.inputs;
+                let inputs = self.unit.inputs;
                 let names = || inputs.iter().map(|input| input.name.value.as_str());
                 let problem = self.suggest.add(problem, name, names);
                 self.found
@@ -197,6 +238,17 @@ impl<'n> Names<'n, '_> {
         }
     }
 
+    /// Whether `root` names what a step around `place` is repeated for.
+    fn is_item(&self, root: &str, place: Place) -> bool {
+        let At::Step(id, _) = place.at else { return false };
+        self.graph.around(id).any(|group| match &self.graph.step(group).step.spec.action {
+            Action::Each(Each { over: Over::Items(_), name, .. }) => {
+                root == "item" || name.as_deref() == Some(root)
+            }
+            _ => false,
+        })
+    }
+
     fn unknown_root(&mut self, root: &str, span: Span, place: Place) {
         let later = match root {
             "item" => Some(self.unread.item),
@@ -209,6 +261,14 @@ impl<'n> Names<'n, '_> {
             }
             let message = format!("`{root}` in expressions is not supported yet");
             return self.found.push(Diagnostic::error(Code::NOT_SUPPORTED_YET, span, message));
+        }
+        if root == "item" {
+            let problem = unknown(span, "there is no `item` here".to_owned());
+            return self.found.push(
+                problem
+                    .note("`item` is what a step with `for_each`, or a step inside of it, is repeated for")
+                    .help("add `for_each: {in: …}` to this step or to a group around it"),
+            );
         }
         let problem = unknown(span, format!("there is no `{root}`"));
         let holder = if self.inputs.contains_key(root) {
@@ -245,8 +305,8 @@ impl<'n> Names<'n, '_> {
             None if self.unread.vars.contains(name) => {}
             None => {
                 let problem = unknown(span, format!("there is no variable `{name}`"));
-                let runbook = self.runbook;
-                let names = || runbook.vars.iter().map(|(name, _)| name.value.as_str());
+                let declared = self.unit.vars;
+                let names = || declared.iter().map(|(name, _)| name.value.as_str());
                 let problem = self.suggest.add(problem, name, names);
                 self.found.push(problem.help("declare it under `vars`"));
             }
@@ -274,6 +334,18 @@ impl<'n> Names<'n, '_> {
             return self.found.push(problem);
         };
         self.step_fields(expr, reference, step);
+        if let At::Step(here, _) = place.at
+            && let Some(apart) = self.graph.apart(here, step)
+        {
+            let problem = self.apart(apart, step, span);
+            return self.found.push(problem);
+        }
+        if place.at == At::Outputs
+            && let Some(Apart::Repeated(holder)) = self.graph.repeated(step)
+        {
+            let problem = self.apart(Apart::Repeated(holder), step, span);
+            return self.found.push(problem);
+        }
         let second = match place.at {
             At::Step(id, When::Verify) if id == step => return,
             At::Step(id, When::Before) => Moment::Start(id),
@@ -287,27 +359,38 @@ impl<'n> Names<'n, '_> {
 
     fn step_fields(&mut self, expr: &Expr, reference: &Reference, step: NodeId) {
         let spec = &self.graph.step(step).step.spec;
+        let runbook = self.unit.runbook;
         let name = &reference.path[1];
         let Some(field) = reference.path.get(2) else { return };
         if !STEP_FIELDS.contains(&field.as_str()) {
             let message = format!("a step has no field `{field}`");
             let problem = Diagnostic::error(Code::UNKNOWN_FIELD, segment(expr, reference, 2), message);
-            let problem = match outputs(spec).any(|output| output == field) {
+            let problem = match outputs(runbook, spec).any(|output| output == field) {
                 true => problem.help(format!("it is an output: write `steps.{name}.outputs.{field}`")),
                 false => problem.did_you_mean(field, STEP_FIELDS),
             };
             return self.found.push(problem.help(format!("a step offers {}", quoted(&STEP_FIELDS))));
         }
+        if matches!(spec.action, Action::Each(_)) && !["status", "reason", "items"].contains(&field.as_str())
+        {
+            let message = format!("step `{name}` is repeated, so it has no `{field}` of its own");
+            self.found.push(
+                Diagnostic::error(Code::UNKNOWN_FIELD, segment(expr, reference, 2), message)
+                    .also(self.graph.step(step).span(), "it is here")
+                    .help(format!("`steps.{name}.items` is the list of its results, each with `{field}`")),
+            );
+            return;
+        }
         let Some(output) = reference.path.get(3).filter(|_| field == "outputs") else { return };
-        let declared = self.outputs.entry(step).or_insert_with(|| outputs(spec).collect());
+        let declared = self.outputs.entry(step).or_insert_with(|| outputs(runbook, spec).collect());
         if !declared.contains(output.as_str()) && !self.unread.steps.contains(name) {
             let message = format!("step `{name}` declares no output `{output}`");
             let problem = Diagnostic::error(Code::UNKNOWN_OUTPUT, segment(expr, reference, 3), message)
                 .also(self.graph.step(step).span(), "the step is here");
-            let problem = self.suggest.add(problem, output, || outputs(spec));
+            let problem = self.suggest.add(problem, output, || outputs(runbook, spec));
             let mut declared: Vec<String> =
-                outputs(spec).take(LISTED).map(|name| format!("`{name}`")).collect();
-            if outputs(spec).nth(LISTED).is_some() {
+                outputs(runbook, spec).take(LISTED).map(|name| format!("`{name}`")).collect();
+            if outputs(runbook, spec).nth(LISTED).is_some() {
                 declared.push("…".to_owned());
             }
             self.found.push(match declared.is_empty() {
@@ -337,6 +420,24 @@ impl<'n> Names<'n, '_> {
             let problem = self.late(&pending);
             self.found.push(problem);
         }
+    }
+
+    fn apart(&self, apart: Apart, step: NodeId, span: Span) -> Diagnostic {
+        let key = &self.graph.step(step).key;
+        let (other, message, help) = match apart {
+            Apart::OtherCase(choice) => {
+                let help = "only one case of a choice runs; do what both need before it".to_owned();
+                (choice, format!("step `{key}` belongs to another case"), help)
+            }
+            Apart::Repeated(holder) => {
+                let holder_key = &self.graph.step(holder).key;
+                let help =
+                    format!("outside of it there is `steps.{holder_key}.items`, a list with one entry each");
+                (holder, format!("step `{key}` is repeated, so it has no single result here"), help)
+            }
+        };
+        let there = self.graph.step(other).span();
+        Diagnostic::error(Code::NOT_AN_ANCESTOR, span, message).also(there, "by this step").help(help)
     }
 
     fn late(&self, pending: &Pending) -> Diagnostic {

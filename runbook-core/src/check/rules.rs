@@ -6,19 +6,21 @@ use super::graph::{Graph, Placed, Role};
 use super::uses::{self, Use};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::Expr;
-use crate::model::{Check, CheckKind, Expect, Runbook};
+use crate::model::{Action, Check, CheckKind, Expect, Runbook, TargetRef};
 use crate::source::Span;
 use crate::value::{Object, Value, type_name};
 
-/// The targets that exist without being declared.
-const BUILT_IN_TARGETS: [&str; 1] = ["local"];
-
 /// Checks every step and check of `runbook`.
 pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, found: &mut Diagnostics) {
-    checks(&runbook.preconditions, found);
+    checks(runbook, &runbook.preconditions, found);
     uses::of_checks(&runbook.preconditions, &mut |used| condition(used, found));
+    steps(runbook, graph, found);
+}
+
+/// Checks every step of `graph`.
+pub(super) fn steps(runbook: &Runbook, graph: &Graph<'_>, found: &mut Diagnostics) {
     for placed in graph.steps() {
-        step(placed, found);
+        step(runbook, placed, found);
     }
 }
 
@@ -31,11 +33,16 @@ pub fn overdue(runbook: &Runbook, today: Date) -> Option<Diagnostic> {
     Some(problem.help("review it and set a new date in `review_by`"))
 }
 
-fn step(placed: &Placed<'_>, found: &mut Diagnostics) {
+fn step(runbook: &Runbook, placed: &Placed<'_>, found: &mut Diagnostics) {
     let spec = &placed.step.spec;
-    target(&spec.target, placed.span(), found);
+    target(runbook, &spec.target, placed.span(), found);
     for list in [&spec.done_when, &spec.preconditions, &spec.verify] {
-        checks(list, found);
+        checks(runbook, list, found);
+    }
+    match &spec.action {
+        Action::WaitFor(wait) => checks(runbook, &wait.checks, found),
+        Action::Remedies(remedies) => checks(runbook, &remedies.goal, found),
+        _ => {}
     }
     for check in &spec.verify {
         useless(check, found);
@@ -64,17 +71,21 @@ fn handler_of_handler(placed: &Placed<'_>, found: &mut Diagnostics) {
     }
 }
 
-fn checks(checks: &[Check], found: &mut Diagnostics) {
+fn checks(runbook: &Runbook, checks: &[Check], found: &mut Diagnostics) {
     for check in checks {
-        target(&check.target, check.span, found);
+        target(runbook, &check.target, check.span, found);
     }
 }
 
-fn target(name: &str, span: Span, found: &mut Diagnostics) {
-    if !BUILT_IN_TARGETS.contains(&name) {
+/// The reader has looked names up already; a model made by other means is looked at here.
+fn target(runbook: &Runbook, target: &TargetRef, span: Span, found: &mut Diagnostics) {
+    let Some(name) = target.name() else { return };
+    if !target.is_local() && runbook.inventory.target(name).is_none() {
         let problem = Diagnostic::error(Code::UNKNOWN_TARGET, span, format!("there is no target `{name}`"));
         found.push(
-            problem.did_you_mean(name, BUILT_IN_TARGETS).help("`local` is the machine that runs the engine"),
+            problem
+                .did_you_mean(name, runbook.inventory.names())
+                .help("`local` is the machine that runs the engine; others are declared under `targets`"),
         );
     }
 }

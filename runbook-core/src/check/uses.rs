@@ -2,7 +2,8 @@
 
 use crate::expr::{Expr, Template};
 use crate::model::{
-    Action, Check, CheckKind, Command, CustomAction, Expect, Manual, Matcher, Retry, Run, StepSpec,
+    Action, Check, CheckKind, Command, CustomAction, Expect, Manual, Matcher, Over, Retry, Run, StepSpec,
+    TargetRef,
 };
 
 /// When an expression of a step is evaluated.
@@ -39,6 +40,7 @@ pub(crate) struct Uses<'a, 'f> {
 pub(crate) fn of_step<'a>(spec: &'a StepSpec, each: &mut dyn FnMut(Use<'a>)) {
     let mut uses = Uses { when: When::Before, each };
     uses.templates(&spec.title);
+    uses.target(&spec.target);
     if let Some(when) = &spec.when {
         uses.add(when, false, true);
     }
@@ -103,7 +105,27 @@ impl<'a> Uses<'a, '_> {
                 }
             }
             Action::Custom(custom) => self.custom(custom),
-            Action::Wait(_) | Action::Group { .. } => {}
+            Action::WaitFor(wait) => self.checks(&wait.checks),
+            Action::Remedies(remedies) => self.checks(&remedies.goal),
+            Action::Each(each) => {
+                if let Over::Items(items) = &each.over {
+                    for expr in items.expressions() {
+                        self.add(expr, false, false);
+                    }
+                }
+            }
+            Action::Call(call) => {
+                for expr in call.with.iter().flat_map(|(_, value)| value.expressions()) {
+                    self.add(expr, false, false);
+                }
+            }
+            Action::Wait(_) | Action::Group { .. } | Action::Choose => {}
+        }
+    }
+
+    fn target(&mut self, target: &'a TargetRef) {
+        if let TargetRef::Computed(name) = target {
+            self.template(name);
         }
     }
 
@@ -126,6 +148,7 @@ impl<'a> Uses<'a, '_> {
     fn checks(&mut self, checks: &'a [Check]) {
         for check in checks {
             self.templates(&check.title);
+            self.target(&check.target);
             match &check.kind {
                 CheckKind::Expr(expr) => self.add(expr, false, true),
                 CheckKind::Run(run) => self.run(run),

@@ -232,4 +232,32 @@ codes! {
     CANNOT_READ = 506, "a file cannot be read",
         "The operating system refused.",
         "Look at the path and its permissions.";
+
+    UNKNOWN_PROCEDURE = 601, "a call of something that does not exist",
+        "`call` names a procedure of this file or of an included one, or the path of another runbook.",
+        "Correct the spelling, or declare it under `procedures`.";
+    CALL_CIRCLE = 602, "procedures that call each other in a circle",
+        "They would never come to an end.",
+        "Repeat with `retry`, `for_each` or `wait` instead.";
+    INCLUDE_FAILED = 603, "an included file that cannot be used",
+        "It is not there, cannot be read, or is of a kind that cannot be included.",
+        "Look at the path; it is relative to the file that includes it.";
+    INCLUDE_CIRCLE = 604, "files that include each other in a circle",
+        "Each would have to be read before itself.",
+        "Move what both need into a third file.";
+    DUPLICATE_NAME = 605, "a name that is defined twice",
+        "Two files, or two tables, define the same name, and nobody could tell which is meant.",
+        "Rename one of them.";
+    BAD_GROUP = 606, "a set of targets that cannot be made",
+        "A group names targets or other groups; a set is written `web`, `web:db` (both) or `web:!web1` (without).",
+        "Correct the expression.";
+    EMPTY_GROUP = 607, "a set without targets",
+        "A step on it would do nothing.",
+        "Correct the expression, or add targets to the group.";
+    BAD_ROLLOUT = 608, "a rollout that cannot be carried out",
+        "Batches are numbers of targets or percentages, greater than nothing.",
+        "Write for example `rollout: {batch: [1, 25%, 100%]}`.";
+    BAD_CASE = 609, "a case that can never apply",
+        "`otherwise: true` stands last, and every other case has its `when`.",
+        "Give the case a `when`, or move it to the end.";
 }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::world::{StepOutput, TaskContext};
 use crate::expr::Expr;
 use crate::ids::NodeId;
-use crate::model::{Action, Command, Effect, Expect, Matcher, Run, StepSpec};
+use crate::model::{Action, Command, Effect, Expect, Matcher, Over, Run, StepSpec, TargetRef, WaitFor};
 use crate::port::{ActionContext, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Recovered};
 use crate::render::{Rendered, RenderedCommand, RenderedRun, evaluate_outputs, judge};
 use crate::run::{Ending, StepResult};
@@ -29,20 +29,18 @@ impl Attempt {
     pub(super) async fn act(self, context: TaskContext) -> StepResult {
         let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
-            (Action::Run(_), Some(run)) => {
-                let target = context.target(&node.spec.target);
-                match context.connections.get(&target).await {
-                    Ok(connection) => {
-                        let job = self.job(&context, run.clone(), &node.spec);
-                        let report = connection.exec(&job, self.output(&context), self.stop.clone()).await;
-                        self.kept(&context, result_of_report(report))
-                    }
-                    Err(error) => {
-                        let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
-                        StepResult::failure(Ending::NotStarted, format!("{}{help}", error.message))
-                    }
+            (Action::Run(_), Some(run)) => match context.connections.get(&self.rendered.target).await {
+                Ok(connection) => {
+                    let job = self.job(&context, run.clone(), &node.spec);
+                    let report = connection.exec(&job, self.output(&context), self.stop.clone()).await;
+                    self.kept(&context, result_of_report(report))
                 }
-            }
+                Err(error) => {
+                    let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
+                    StepResult::failure(Ending::NotStarted, format!("{}{help}", error.message))
+                }
+            },
+            (Action::WaitFor(wait), _) => self.wait_for(&context, wait).await,
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
                 Some(executor) => executor.execute(&self.action_context(&context)).await,
                 None => StepResult::failure(
@@ -55,29 +53,54 @@ impl Attempt {
         self.judged(&node.spec, result)
     }
 
+    /// Asks until all checks pass at once.
+    async fn wait_for(&self, context: &TaskContext, wait: &WaitFor) -> StepResult {
+        let clock = &context.world.clock;
+        let key = &context.plan.node(self.node).key;
+        let span = |duration: Duration| {
+            jiff::SignedDuration::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+        };
+        let last = clock.now().checked_add(span(wait.within)).unwrap_or(Timestamp::MAX);
+        loop {
+            let outcomes = tokio::select! {
+                outcomes = super::checks::ask(context, key, &wait.checks, &self.scope) => outcomes,
+                () = self.stop.cancelled() => return stopped(),
+            };
+            let refused: Vec<String> = outcomes
+                .iter()
+                .filter(|outcome| outcome.refuses())
+                .map(|outcome| format!("{}: {}", outcome.title, outcome.reason.as_deref().unwrap_or("no")))
+                .collect();
+            if refused.is_empty() {
+                return StepResult::success();
+            }
+            let next = clock.now().checked_add(span(wait.every)).unwrap_or(Timestamp::MAX);
+            if next > last {
+                let reason = format!("not so within {}: {}", wait.within, refused.join("; "));
+                return StepResult::failure(Ending::Completed, reason);
+            }
+            tokio::select! {
+                () = clock.sleep_until(next) => {}
+                () = self.stop.cancelled() => return stopped(),
+            }
+        }
+    }
+
     /// Finds out what became of it after its engine was lost. What has not begun then never will.
     pub(super) async fn recover(self, context: TaskContext, started: Timestamp) -> StepResult {
         let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
-            (Action::Run(_), Some(run)) => {
-                let target = context.target(&node.spec.target);
-                match context.connections.get(&target).await {
-                    Ok(connection) => {
-                        let job = self.job(&context, run.clone(), &node.spec);
-                        match connection
-                            .recover(&job, started, self.output(&context), self.stop.clone())
-                            .await
-                        {
-                            Recovered::Ended(report) => self.kept(&context, result_of_report(*report)),
-                            Recovered::NotStarted => {
-                                StepResult::failure(Ending::NotStarted, "it never began")
-                            }
-                            Recovered::Unknown(reason) => StepResult::failure(Ending::Unknown, reason),
-                        }
+            (Action::Run(_), Some(run)) => match context.connections.get(&self.rendered.target).await {
+                Ok(connection) => {
+                    let job = self.job(&context, run.clone(), &node.spec);
+                    match connection.recover(&job, started, self.output(&context), self.stop.clone()).await {
+                        Recovered::Ended(report) => self.kept(&context, result_of_report(*report)),
+                        Recovered::NotStarted => StepResult::failure(Ending::NotStarted, "it never began"),
+                        Recovered::Unknown(reason) => StepResult::failure(Ending::Unknown, reason),
                     }
-                    Err(error) => StepResult::failure(Ending::Unknown, error.message),
                 }
-            }
+                Err(error) => StepResult::failure(Ending::Unknown, error.message),
+            },
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
                 Some(executor) => executor.recover(&self.action_context(&context), started).await,
                 None => StepResult::failure(Ending::Unknown, "its executor is missing"),
@@ -96,7 +119,7 @@ impl Attempt {
         let node = context.plan.node(self.node);
         ActionContext {
             params: self.rendered.params.clone(),
-            target: context.target(&node.spec.target),
+            target: self.rendered.target.clone(),
             key: node.key.clone(),
             attempt: self.number,
             timeout: node.spec.timeout,
@@ -156,6 +179,10 @@ impl Attempt {
         }
         result
     }
+}
+
+fn stopped() -> StepResult {
+    StepResult::failure(Ending::Cancelled, "was stopped")
 }
 
 /// A command as a connection takes it.
@@ -245,8 +272,17 @@ pub(super) fn action_expressions(spec: &StepSpec) -> Vec<&Expr> {
             .flat_map(|a| std::iter::once(&a.that).chain(a.message.iter().flat_map(|m| m.expressions())))
             .collect(),
         Action::Set(values) => values.iter().flat_map(|(_, value)| value.expressions()).collect(),
-        Action::Wait(_) | Action::Group { .. } => Vec::new(),
+        Action::WaitFor(wait) => super::checks::expressions(&wait.checks),
+        Action::Each(each) => match &each.over {
+            Over::Items(items) => items.expressions(),
+            Over::Targets(_) => Vec::new(),
+        },
+        Action::Call(call) => call.with.iter().flat_map(|(_, value)| value.expressions()).collect(),
+        Action::Wait(_) | Action::Group { .. } | Action::Choose | Action::Remedies(_) => Vec::new(),
     };
+    if let TargetRef::Computed(name) = &spec.target {
+        found.extend(name.expressions());
+    }
     found.extend(spec.expect.iter().flat_map(expect_expressions));
     found.extend(spec.outputs.iter().map(|(_, expr)| expr));
     found.extend(spec.retry.iter().filter_map(|retry| retry.when.as_ref()));

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::world::TaskContext;
-use crate::model::{Check, CheckKind, FileProbe, Retry, TcpProbe};
+use crate::model::{Check, CheckKind, FileProbe, Retry, TargetRef, TcpProbe};
 use crate::port::{ActionContext, Connections};
 use crate::render::{RenderError, describe_check, judge, render_run};
 use crate::run::{CheckOutcome, Ending, StepResult};
@@ -92,8 +92,9 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
             Err(error) => Err(RenderError::from(error).to_string()),
         },
         CheckKind::Run(run) => {
-            let rendered = render_run(&context.plan, run, scope).map_err(|error| error.to_string())?;
-            let target = context.target(&check.target);
+            let target = context.target(&check.target, scope)?;
+            let rendered =
+                render_run(&context.plan, run, &target, scope).map_err(|error| error.to_string())?;
             let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
             let job = super::actions::job(context, rendered, key, 1, Some(limit), false);
             let report = connection.exec(&job, Arc::new(()), CancellationToken::new()).await;
@@ -111,7 +112,7 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
             let params = custom.params.render(scope).map_err(|error| RenderError::from(error).to_string())?;
             let action = ActionContext {
                 params,
-                target: context.target(&check.target),
+                target: context.target(&check.target, scope)?,
                 key: key.to_owned(),
                 attempt: 1,
                 timeout: Some(limit),
@@ -149,14 +150,14 @@ async fn tcp(context: &TaskContext, check: &Check, probe: &TcpProbe, scope: &Obj
     };
     let (host, port) = (text(&probe.host)?, text(&probe.port)?);
     let port: u16 = port.trim().parse().map_err(|_| format!("`{port}` is not a port"))?;
-    let target = context.target(&check.target);
+    let target = context.target(&check.target, scope)?;
     let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
     connection.tcp(&host, port).await
 }
 
 async fn file(context: &TaskContext, check: &Check, probe: &FileProbe, scope: &Object) -> Result<(), String> {
     let path = probe.path.render_text(scope).map_err(|error| RenderError::from(error).to_string())?;
-    let target = context.target(&check.target);
+    let target = context.target(&check.target, scope)?;
     let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
     let facts = connection.file_facts(&path).await?;
     let Some(facts) = facts else {
@@ -183,6 +184,9 @@ async fn file(context: &TaskContext, check: &Check, probe: &FileProbe, scope: &O
 pub(super) fn expressions(checks: &[Check]) -> Vec<&crate::expr::Expr> {
     let mut found = Vec::new();
     for check in checks {
+        if let TargetRef::Computed(name) = &check.target {
+            found.extend(name.expressions());
+        }
         found.extend(check.title.iter().chain(&check.message).flat_map(|template| template.expressions()));
         match &check.kind {
             CheckKind::Expr(expr) => found.push(expr),

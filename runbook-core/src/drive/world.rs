@@ -10,13 +10,15 @@ use tokio::sync::{Mutex, OnceCell, Semaphore};
 
 use crate::ids::NodeId;
 use crate::kind::Target;
+use crate::model::TargetRef;
 use crate::plan::Plan;
 use crate::port::{
     Approver, Clock, ConnectError, Connection, Connections, Connector, Executor, Notice, OutputSink,
     Reporter, Store, Stream,
 };
+use crate::render::resolve_target;
 use crate::run::{Entry, State};
-use crate::value::{Duration, Value};
+use crate::value::{Duration, Object, Value};
 
 /// What an engine was built with.
 pub(super) struct World {
@@ -111,9 +113,9 @@ pub(super) struct TaskContext {
 }
 
 impl TaskContext {
-    pub(super) fn target(&self, name: &str) -> Target {
-        // Declared targets come with the inventory; until then there is one.
-        Target { name: name.to_owned(), ..Target::local() }
+    /// Where a check is asked.
+    pub(super) fn target(&self, place: &TargetRef, scope: &Object) -> Result<Target, String> {
+        resolve_target(&self.plan, place, scope).map_err(|error| error.to_string())
     }
 
     pub(super) fn attempt_directory(&self, key: &str, attempt: u32) -> PathBuf {

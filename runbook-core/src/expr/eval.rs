@@ -104,6 +104,11 @@ pub fn unusable(why: String) -> Value {
     Value::Object(Object::from_iter([(UNUSABLE.to_owned(), Value::String(why))]))
 }
 
+/// Whether `value` stands for one that cannot be used.
+pub fn is_unusable(value: &Value) -> bool {
+    value.get(UNUSABLE).is_some()
+}
+
 fn unusable_at(path: &Path<'_>, source: &str, scope: &Object) -> Option<Problem> {
     let (Ok(value) | Err(Some((_, value)))) = resolve(path, scope) else { return None };
     let why = value.get(UNUSABLE)?.as_str()?;

@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-pub use eval::{EvalError, unusable};
+pub use eval::{EvalError, is_unusable, unusable};
 pub use names::{Builtin, filters, functions, tests};
 pub use template::{Piece, Template};
 

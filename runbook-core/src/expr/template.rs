@@ -31,6 +31,13 @@ pub enum Piece {
     Expr(Expr),
 }
 
+impl From<Expr> for Template {
+    /// The template that is this expression and nothing else.
+    fn from(expr: Expr) -> Self {
+        Template { pieces: vec![Piece::Expr(expr)] }
+    }
+}
+
 impl Template {
     /// Parses `text`. What is wrong with it is added to `found`; without errors the result is some.
     pub fn parse(text: &str, origin: &Origin<'_>, found: &mut Diagnostics) -> Option<Template> {

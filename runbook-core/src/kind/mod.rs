@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diag::Diagnostics;
 use crate::model::Effect;
-use crate::value::Value;
+use crate::value::{Object, Value};
 use crate::yaml::Node;
 
 /// A place where steps act.
@@ -25,12 +25,33 @@ pub struct Target {
     pub kind: String,
     /// Its parameters.
     pub params: Value,
+    /// Working directory of commands that name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// What expressions see as `target.vars`.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub vars: Object,
 }
 
 impl Target {
     /// The engine's own machine: the one target that needs no declaration.
     pub fn local() -> Self {
-        Target { name: "local".into(), kind: "local".into(), params: Value::Null }
+        Target {
+            name: "local".into(),
+            kind: "local".into(),
+            params: Value::Null,
+            cwd: None,
+            vars: Object::new(),
+        }
+    }
+
+    /// What expressions see as `target`.
+    pub fn to_value(&self) -> Value {
+        let mut value = Object::new();
+        value.insert("name".into(), self.name.clone().into());
+        value.insert("kind".into(), self.kind.clone().into());
+        value.insert("vars".into(), Value::Object(self.vars.clone()));
+        Value::Object(value)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Input;
+use super::{Call, Check, Each, Input, Remedies};
 use crate::expr::{Expr, Template};
 use crate::value::{Duration, Object, Value};
 
@@ -17,6 +17,8 @@ pub enum Action {
     Manual(Manual),
     /// Time passes.
     Wait(Duration),
+    /// Time passes until checks pass.
+    WaitFor(WaitFor),
     /// Expressions that must hold; the messages are shown when they do not.
     Assert(Vec<Assertion>),
     /// Computed values, as outputs of the step.
@@ -26,6 +28,14 @@ pub enum Action {
         /// Side by side.
         parallel: bool,
     },
+    /// The first of its cases whose condition holds.
+    Choose,
+    /// One remedy after the other until the goal is reached.
+    Remedies(Remedies),
+    /// The same step for every item of a list, or on every target of a group.
+    Each(Each),
+    /// The steps of a procedure or of another runbook.
+    Call(Call),
     /// An action of an executor that plugs in.
     Custom(CustomAction),
 }
@@ -36,24 +46,42 @@ impl Action {
         match self {
             Action::Run(_) => "run",
             Action::Manual(_) => "manual",
-            Action::Wait(_) => "wait",
+            Action::Wait(_) | Action::WaitFor(_) => "wait",
             Action::Assert(_) => "assert",
             Action::Set(_) => "set",
             Action::Group { parallel: false } => "steps",
             Action::Group { parallel: true } => "parallel",
+            Action::Choose => "choose",
+            Action::Remedies(_) => "remedies",
+            Action::Each(each) => each.key(),
+            Action::Call(_) => "call",
             Action::Custom(custom) => &custom.kind,
         }
     }
 
     /// Whether it only holds other steps.
     pub fn is_group(&self) -> bool {
-        matches!(self, Action::Group { .. })
+        matches!(
+            self,
+            Action::Group { .. } | Action::Choose | Action::Remedies(_) | Action::Each(_) | Action::Call(_)
+        )
     }
 
     /// Whether it is carried out by an executor, and so can leave the world changed.
     pub fn is_external(&self) -> bool {
         matches!(self, Action::Run(_) | Action::Custom(_))
     }
+}
+
+/// A wait that ends when checks pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WaitFor {
+    /// What must pass.
+    pub checks: Vec<Check>,
+    /// Pause between two looks.
+    pub every: Duration,
+    /// How long in all; afterwards the step fails.
+    pub within: Duration,
 }
 
 /// One expression that must hold.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TargetRef;
 use super::{CustomAction, Run};
 use crate::diag::Severity;
 use crate::expr::{Expr, Template};
@@ -20,7 +21,7 @@ pub struct Check {
     /// The question.
     pub kind: CheckKind,
     /// Where it is asked.
-    pub target: String,
+    pub target: TargetRef,
     /// What counts as a good answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect: Option<Expect>,
@@ -150,6 +151,21 @@ pub struct Retry {
     /// Only while this holds (over `result`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Expr>,
+}
+
+impl Default for Retry {
+    /// Every second, without an end.
+    fn default() -> Self {
+        Retry {
+            attempts: None,
+            every: Duration::from_secs(1),
+            within: None,
+            backoff_percent: 100,
+            max_every: None,
+            consecutive: 1,
+            when: None,
+        }
+    }
 }
 
 impl Retry {

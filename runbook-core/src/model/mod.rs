@@ -4,11 +4,15 @@
 
 mod action;
 mod check;
+mod flow;
 mod input;
+mod place;
 
-pub use action::{Action, Assertion, Command, CustomAction, Manual, Run, Shell, ValueTemplate};
+pub use action::{Action, Assertion, Command, CustomAction, Manual, Run, Shell, ValueTemplate, WaitFor};
 pub use check::{Check, CheckKind, Expect, FileProbe, Matcher, Retry, TcpProbe, TextMatcher};
+pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
 pub use input::{Input, InputError, InputType};
+pub use place::{Inventory, NamedTarget, TargetRef};
 
 use std::collections::BTreeMap;
 
@@ -29,6 +33,10 @@ pub struct Runbook {
     pub inputs: Vec<Input>,
     /// Computed once, in order.
     pub vars: Vec<(Spanned<String>, ValueTemplate)>,
+    /// Where steps act.
+    pub inventory: Inventory,
+    /// Lists of steps that are called by name.
+    pub procedures: Vec<Procedure>,
     /// Two runs with the same key never overlap.
     pub lock: Option<Lock>,
     /// Checks before anything happens.
@@ -177,7 +185,7 @@ pub struct Step {
     pub spec: Box<StepSpec>,
     /// Its predecessors, when they are written out.
     pub needs: Option<Vec<Spanned<String>>>,
-    /// The steps of a group.
+    /// The steps of a group; for [`Action::Each`] the one step that is repeated.
     pub children: Vec<Step>,
     /// Steps that undo it.
     pub rollback: Vec<Step>,
@@ -202,7 +210,7 @@ pub struct StepSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// Where it acts.
-    pub target: String,
+    pub target: TargetRef,
     /// What it may do to the world.
     pub effect: Effect,
     /// Whether its author wrote the effect.
@@ -252,6 +260,42 @@ pub struct StepSpec {
     /// Whether its output belongs into the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+}
+
+impl StepSpec {
+    /// A step that does `action` and nothing else, on this machine.
+    pub fn plain(action: Action) -> Self {
+        StepSpec {
+            id: None,
+            title: None,
+            description: None,
+            labels: BTreeMap::new(),
+            target: TargetRef::local(),
+            effect: Effect::Read,
+            effect_declared: false,
+            idempotent: true,
+            when: None,
+            done_when: Vec::new(),
+            preconditions: Vec::new(),
+            confirm: None,
+            action,
+            expect: None,
+            retry: None,
+            settle: None,
+            verify: Vec::new(),
+            irreversible: false,
+            on_failure: StepFailure::Stop,
+            timeout: None,
+            budget: None,
+            outputs: Vec::new(),
+            evidence: None,
+        }
+    }
+
+    /// A pause.
+    pub fn wait(pause: Duration) -> Self {
+        Self::plain(Action::Wait(pause))
+    }
 }
 
 /// What a step's failure means for the run.

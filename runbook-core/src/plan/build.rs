@@ -1,11 +1,16 @@
 //! From a runbook and what an operator gives to a plan.
 
+use super::grow::settle_targets;
 use super::inputs::{environment, inputs, lock, vars};
 use super::selection::selection;
-use super::{Node, PLAN_FORMAT, Plan};
+use std::collections::HashMap;
+
+use super::{Frame, FrameId, FrameKind, Node, PLAN_FORMAT, Plan};
 use crate::check::Graph;
-use crate::diag::{Diagnostic, Diagnostics, Severity};
-use crate::model::{RollbackMode, Runbook};
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
+use crate::ids::NodeId;
+use crate::kind::Target;
+use crate::model::{Action, Procedure, RollbackMode, Runbook};
 use crate::value::{Object, Value};
 
 /// What an operator gives: values and choices.
@@ -79,7 +84,7 @@ impl Plan {
         let mut found = Diagnostics::default();
         let inputs = inputs(runbook, request, &mut found);
         let env = environment(runbook, &request.env);
-        let (mut plan_vars, mut plan_lock) = (Object::new(), None);
+        let (mut plan_vars, mut plan_lock, mut plan_scope) = (Object::new(), None, Object::new());
         // Without all inputs every variable would be reported as well.
         if !found.has_errors() {
             let mut scope = Object::new();
@@ -89,6 +94,7 @@ impl Plan {
             if !found.has_errors() {
                 plan_lock = runbook.lock.as_ref().and_then(|written| lock(written, &scope, &mut found));
             }
+            plan_scope = scope;
         }
         let graph = Graph::new(runbook, &mut found);
         let selected = selection(&graph, request, &mut found);
@@ -96,6 +102,11 @@ impl Plan {
             let errors = found.into_sorted().into_iter().filter(|d| d.severity == Severity::Error);
             return Err(errors.collect());
         }
+        let targets = targets(runbook, &plan_scope, &mut found);
+        if found.has_errors() {
+            return Err(found.into_sorted().into_iter().filter(|d| d.severity == Severity::Error).collect());
+        }
+        let (nodes, frames) = nodes(&graph, &selected, &runbook.procedures);
         Ok(Plan {
             format: PLAN_FORMAT,
             runbook: runbook.meta.clone(),
@@ -105,7 +116,9 @@ impl Plan {
             env,
             lock: plan_lock,
             preconditions: runbook.preconditions.clone(),
-            nodes: nodes(&graph, &selected),
+            targets,
+            nodes,
+            frames,
             rollback: request.rollback.unwrap_or(runbook.on_failure.rollback),
             outputs: runbook.outputs.iter().map(|(name, expr)| (name.value.clone(), expr.clone())).collect(),
         })
@@ -117,17 +130,80 @@ fn dash_inputs(runbook: &Runbook) -> Vec<String> {
     allowed.map(|input| input.name.value.clone()).collect()
 }
 
-fn nodes(graph: &Graph<'_>, selected: &[bool]) -> Vec<Node> {
-    let node = |(placed, selected): (&crate::check::Placed<'_>, &bool)| Node {
-        key: placed.key.clone(),
-        role: placed.role,
-        parent: placed.parent,
-        needs: placed.needs.clone(),
-        children: placed.children.clone(),
-        rollback: placed.rollback.clone(),
-        cleanup: placed.cleanup.clone(),
-        selected: *selected,
-        spec: (*placed.step.spec).clone(),
+/// The declared targets with their parameters.
+fn targets(runbook: &Runbook, scope: &Object, found: &mut Diagnostics) -> Vec<Target> {
+    let mut targets = Vec::with_capacity(runbook.inventory.targets.len());
+    for declared in &runbook.inventory.targets {
+        let cwd = declared.cwd.as_ref().map(|cwd| cwd.render_text(scope)).transpose();
+        match (declared.params.render(scope), declared.render_vars(scope), cwd) {
+            (Ok(params), Ok(vars), Ok(cwd)) => targets.push(Target {
+                name: declared.name.value.clone(),
+                kind: declared.kind.clone(),
+                params,
+                cwd,
+                vars,
+            }),
+            (params, vars, cwd) => {
+                let errors = [params.err(), vars.err(), cwd.err()];
+                found.extend(errors.into_iter().flatten().map(|error| {
+                    let message =
+                        format!("the target `{}` cannot be computed: {}", declared.name.value, error.message);
+                    Diagnostic::error(Code::VAR_FAILED, declared.name.span, message)
+                }));
+            }
+        }
+    }
+    targets
+}
+
+fn nodes(graph: &Graph<'_>, selected: &[bool], procedures: &[Procedure]) -> (Vec<Node>, Vec<Frame>) {
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut frame_of: HashMap<NodeId, FrameId> = HashMap::new();
+    let frame_in = |frames: &HashMap<NodeId, FrameId>, call: Option<NodeId>| {
+        call.and_then(|call| frames.get(&call).copied()).unwrap_or(FrameId::BOOK)
     };
-    graph.steps().iter().zip(selected).map(node).collect()
+    let mut nodes: Vec<Node> = Vec::with_capacity(graph.steps().len());
+    for ((id, placed), selected) in graph.iter().zip(selected) {
+        let frame = frame_in(&frame_of, placed.call);
+        let mut spec = (*placed.step.spec).clone();
+        let mut children = placed.children.clone();
+        let mut template = None;
+        let caller = placed.call.and_then(|call: NodeId| nodes.get(call.index()));
+        if let Some(name) = caller.and_then(|caller: &Node| caller.spec.target.name()) {
+            settle_targets(&mut spec, name);
+        }
+        match &mut spec.action {
+            Action::Each(_) => template = children.pop(),
+            Action::Call(call) => {
+                let name = &call.procedure.value;
+                if let Some(called) = procedures.iter().find(|procedure| procedure.name.value == *name) {
+                    call.inputs.clone_from(&called.inputs);
+                    call.vars.clone_from(&called.vars);
+                    call.outputs = called
+                        .outputs
+                        .iter()
+                        .map(|(name, expr)| (name.value.clone(), expr.clone()))
+                        .collect();
+                }
+                let kind = FrameKind::Call { node: id, given: None };
+                frames.push(Frame { parent: (!frame.is_book()).then_some(frame), kind });
+                frame_of.insert(id, FrameId(u32::try_from(frames.len()).unwrap_or(u32::MAX)));
+            }
+            _ => {}
+        }
+        nodes.push(Node {
+            key: placed.key.clone(),
+            role: placed.role,
+            parent: placed.parent,
+            needs: placed.needs.clone(),
+            children,
+            rollback: placed.rollback.clone(),
+            cleanup: placed.cleanup.clone(),
+            template,
+            frame,
+            selected: *selected,
+            spec,
+        });
+    }
+    (nodes, frames)
 }

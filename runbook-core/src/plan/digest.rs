@@ -55,7 +55,9 @@ impl Plan {
             env: self.env.clone(),
             lock: self.lock.clone(),
             preconditions: self.preconditions.clone(),
+            targets: self.targets.clone(),
             nodes: Vec::new(),
+            frames: self.frames.clone(),
             rollback: self.rollback,
             outputs: self.outputs.clone(),
         }
@@ -90,10 +92,12 @@ impl Plan {
                 _ => None,
             };
             let below = [&node.children, &node.rollback, &node.cleanup].into_iter().flatten();
+            let below = below.chain(&node.template);
             let exists = |other: &NodeId| other.index() < plan.nodes.len();
             let fits = node.needs.iter().all(exists)
                 && below.into_iter().all(|other| exists(other) && *other > id)
-                && node.parent.iter().chain(&of).all(|other| *other < id);
+                && node.parent.iter().chain(&of).all(|other| *other < id)
+                && node.frame.0 as usize <= plan.frames.len();
             if !fits {
                 return Err(PlanError::Damaged { node: node.key.clone() });
             }

@@ -104,6 +104,11 @@ pub(super) fn environment(runbook: &Runbook, offered: &Object) -> Object {
     of_checks(&runbook.preconditions, &mut |used| look(used.expr));
     let mut left: Vec<&Step> =
         [&runbook.steps, &runbook.on_failure.steps, &runbook.finally].into_iter().flatten().collect();
+    for procedure in &runbook.procedures {
+        procedure.vars.iter().flat_map(|(_, value)| value.expressions()).for_each(&mut look);
+        procedure.outputs.iter().for_each(|(_, expr)| look(expr));
+        left.extend(&procedure.steps);
+    }
     while let Some(step) = left.pop() {
         of_step(&step.spec, &mut |used| look(used.expr));
         left.extend([&step.children, &step.rollback, &step.cleanup].into_iter().flatten());

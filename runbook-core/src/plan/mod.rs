@@ -5,6 +5,8 @@
 
 mod build;
 mod digest;
+mod frame;
+mod grow;
 mod inputs;
 mod preview;
 mod render;
@@ -13,6 +15,8 @@ mod selection;
 pub use crate::check::Role;
 pub use build::PlanRequest;
 pub use digest::PlanError;
+pub use frame::{Frame, FrameId, FrameKind};
+pub use grow::Item;
 pub use preview::Preview;
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
@@ -21,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::ids::NodeId;
+use crate::kind::Target;
 use crate::model::{Check, Metadata, OnConflict, RollbackMode, StepSpec};
 use crate::value::Object;
 
@@ -50,8 +55,14 @@ pub struct Plan {
     /// Checks before anything happens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preconditions: Vec<Check>,
+    /// The declared targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Target>,
     /// Every step, groups and handlers included; a node's place is its id.
     pub nodes: Vec<Node>,
+    /// Called procedures and, while it runs, repetitions; the runbook itself is not among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frames: Vec<Frame>,
     /// What follows a failure.
     pub rollback: RollbackMode,
     /// Declared results.
@@ -92,6 +103,12 @@ pub struct Node {
     /// The steps that run when its scope ends, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleanup: Vec<NodeId>,
+    /// The step that is repeated, when it repeats one. It never runs itself; its copies are the children.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<NodeId>,
+    /// What names mean in it.
+    #[serde(default, skip_serializing_if = "FrameId::is_book")]
+    pub frame: FrameId,
     /// Whether this run includes it (`--from`, `--only`).
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub selected: bool,
@@ -120,6 +137,29 @@ impl Plan {
     /// The node whose key (or step id) is `key`.
     pub fn find(&self, key: &str) -> Option<NodeId> {
         self.iter().find(|(_, node)| node.key == key).map(|(id, _)| id)
+    }
+
+    /// The target called `name`; the engine's own machine when it is not declared.
+    pub fn target(&self, name: &str) -> Target {
+        let declared = self.targets.iter().find(|target| target.name == name).cloned();
+        declared.unwrap_or_else(|| Target { name: name.to_owned(), ..Target::local() })
+    }
+
+    /// Whether `id` is, or belongs to, a step that is only repeated and never runs itself.
+    pub fn is_template(&self, id: NodeId) -> bool {
+        let mut here = Some(id);
+        while let Some(id) = here {
+            let node = self.node(id);
+            let of = match node.role {
+                Role::Rollback(of) | Role::Cleanup(of) => Some(of),
+                _ => None,
+            };
+            if node.parent.is_some_and(|parent| self.node(parent).template == Some(id)) {
+                return true;
+            }
+            here = node.parent.or(of);
+        }
+        false
     }
 
     /// The top-level nodes of `role`, in the order written.

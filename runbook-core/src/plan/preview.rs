@@ -1,9 +1,9 @@
 //! What can be known of texts and commands before they run.
 
-use super::Plan;
+use super::{FrameKind, Node, Plan};
 use crate::check::script_dialect;
-use crate::expr::{Expr, Piece, Template};
-use crate::model::{Action, Command, CustomAction, Run, Shell, ValueTemplate};
+use crate::expr::{Expr, Piece, Template, is_unusable};
+use crate::model::{Action, Command, CustomAction, Each, Over, Run, Share, Shell, ValueTemplate};
 use crate::shell::{Part, lower, quote};
 use crate::value::{Object, Value, display, type_name};
 
@@ -14,6 +14,8 @@ use crate::value::{Object, Value, display, type_name};
 #[derive(Clone, Debug)]
 pub struct Preview {
     scope: Object,
+    /// Names of items that the scope has.
+    items: Vec<String>,
 }
 
 /// A part of a rendered text.
@@ -30,11 +32,47 @@ impl Plan {
         scope.insert("inputs".into(), Value::Object(self.inputs.clone()));
         scope.insert("vars".into(), Value::Object(self.vars.clone()));
         scope.insert("env".into(), Value::Object(self.env.clone()));
-        Preview { scope }
+        Preview { scope, items: Vec::new() }
     }
 }
 
 impl Preview {
+    /// Looks from the place of `node`: its target, what it is repeated for, what its procedure was given.
+    pub fn stand_at(&mut self, plan: &Plan, node: &Node) {
+        match node.spec.target.name() {
+            Some(name) => self.set("target", plan.target(name).to_value()),
+            None => drop(self.scope.remove("target")),
+        }
+        for name in std::mem::take(&mut self.items) {
+            self.scope.remove(&name);
+        }
+        for (_, frame) in plan.frames_around(node.frame) {
+            if let FrameKind::Item { name, value, .. } = &frame.kind {
+                for name in name.iter().map(String::as_str).chain(["item"]) {
+                    if !self.items.iter().any(|item| item == name) {
+                        self.items.push(name.to_owned());
+                        self.scope.insert(name.to_owned(), value.clone());
+                    }
+                }
+            }
+        }
+        let given = match plan.call_around(node.frame).map(|frame| &frame.kind) {
+            Some(FrameKind::Call { given: Some((inputs, vars)), .. }) => Some((inputs, vars)),
+            Some(_) => None,
+            None => Some((&plan.inputs, &plan.vars)),
+        };
+        match given {
+            Some((inputs, vars)) => {
+                self.scope.insert("inputs".into(), Value::Object(inputs.clone()));
+                self.scope.insert("vars".into(), Value::Object(vars.clone()));
+            }
+            None => {
+                self.scope.remove("inputs");
+                self.scope.remove("vars");
+            }
+        }
+    }
+
     /// Sets what `name` stands for: `target`, `run`, `steps`, ….
     pub fn set(&mut self, name: &str, value: Value) {
         self.scope.insert(name.to_owned(), value);
@@ -62,6 +100,18 @@ impl Preview {
         }
     }
 
+    /// `value`, when everything in it is known.
+    pub(crate) fn known_value(&self, value: &ValueTemplate) -> Option<Value> {
+        let known = value.expressions().iter().all(|expr| self.unknown(expr).is_none());
+        if known { value.render(&self.scope).ok() } else { None }
+    }
+
+    /// What `condition` yields, when everything in it is known.
+    pub(crate) fn condition(&self, condition: &Expr) -> Option<Result<bool, String>> {
+        let known = self.unknown(condition).is_none();
+        known.then(|| condition.eval_bool(&self.scope).map_err(|error| error.to_string()))
+    }
+
     /// What an action does, as text for people; empty for a group. It can have several lines.
     pub fn action(&self, action: &Action) -> String {
         match action {
@@ -80,8 +130,46 @@ impl Preview {
                 values.iter().map(line).collect::<Vec<_>>().join("\n")
             }
             Action::Custom(custom) => self.custom(custom),
-            Action::Group { .. } => String::new(),
+            Action::WaitFor(wait) => {
+                let asked: Vec<String> =
+                    wait.checks.iter().map(|check| crate::plan::check_text(self, check)).collect();
+                format!("until {}, every {}, at most {}", asked.join(" and "), wait.every, wait.within)
+            }
+            Action::Each(each) => self.each(each),
+            Action::Call(call) => {
+                let with = call
+                    .with
+                    .iter()
+                    .map(|(name, value)| format!("{}: {}", name.value, display(&self.value(value))));
+                let with: Vec<String> = with.collect();
+                let with = if with.is_empty() { String::new() } else { format!(" with {}", with.join(", ")) };
+                format!("{}{with}", call.procedure.value)
+            }
+            Action::Group { .. } | Action::Choose | Action::Remedies(_) => String::new(),
         }
+    }
+
+    /// What a step is repeated for.
+    fn each(&self, each: &Each) -> String {
+        let over = match &each.over {
+            Over::Items(items) => format!("each of {}", display(&self.value(items))),
+            Over::Targets(targets) => format!("each of {}", targets.join(", ")),
+        };
+        let pace = match (&each.rollout, each.parallel) {
+            (Some(rollout), _) => {
+                let batches: Vec<String> = rollout.batches.iter().map(ToString::to_string).collect();
+                let pause = rollout.pause.map_or_else(String::new, |pause| format!(", {pause} between them"));
+                format!("; in batches of {}{pause}", batches.join(", "))
+            }
+            (None, Some(1)) => "; one after the other".to_owned(),
+            (None, Some(parallel)) => format!("; {parallel} at a time"),
+            (None, None) => "; all at once".to_owned(),
+        };
+        let survives = match each.max_failures {
+            Share::Count(0) | Share::Percent(0) => String::new(),
+            share => format!("; survives {share} failures"),
+        };
+        format!("{over}{pace}{survives}")
     }
 
     /// The parameters of an executor's action.
@@ -171,7 +259,7 @@ impl Preview {
                         steps.push(step.clone());
                     }
                 }
-                [root, ..] => later |= !self.scope.contains_key(root),
+                [root, rest @ ..] => later |= !self.knows(root, rest.first()),
                 [] => {}
             }
         }
@@ -179,6 +267,20 @@ impl Preview {
             (false, _) => Some(format!("<known after step {}>", steps.join(", "))),
             (true, true) => Some("<known when it runs>".to_owned()),
             (true, false) => None,
+        }
+    }
+}
+
+impl Preview {
+    /// Whether `root`, or its field `name`, has a value. Names were resolved; one without a value gets it later.
+    fn knows(&self, root: &str, name: Option<&String>) -> bool {
+        let Some(value) = self.scope.get(root) else { return false };
+        if self.items.iter().any(|item| item == root) {
+            return !is_unusable(value);
+        }
+        match name {
+            Some(name) if matches!(root, "inputs" | "vars") => value.get(name).is_some(),
+            _ => true,
         }
     }
 }

@@ -73,7 +73,10 @@ fn results(graph: &Graph<'_>, selected: &[bool], found: &mut Diagnostics) {
                 let [root, name, rest @ ..] = &reference.path[..] else { continue };
                 // That a step was left out is known; what it would have said is not.
                 let known = matches!(rest.first().map(String::as_str), Some("status" | "reason"));
-                let Some(step) = graph.find(name).filter(|_| root == "steps" && !known) else { continue };
+                let Some(step) = graph.find_in(placed.call, name).filter(|_| root == "steps" && !known)
+                else {
+                    continue;
+                };
                 if selected[step.index()] || !reported.insert((id, step)) {
                     continue;
                 }

@@ -21,17 +21,27 @@ impl Reader<'_> {
     pub(super) fn book(&mut self, mut root: Node) -> Option<Runbook> {
         self.body = take_steps(&mut root);
         let root = &root;
+        if root.as_map().and_then(|map| map.get("kind")).and_then(Node::as_str) == Some("Inventory") {
+            self.inventory(root);
+            return None;
+        }
         if !self.header(root) {
             return None;
         }
         let fields = self.fields(root, "a runbook", &[keys::RUNBOOK])?;
-        self.refused_tables(&fields);
+        self.unread.secrets = fields.has("secrets");
         let meta = self.metadata(&fields);
+        self.tables(&fields);
+        self.resolve_groups();
         let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
-        let vars = fields.get("vars").map(|node| self.vars(node)).unwrap_or_default();
+        if let Some(node) = fields.get("vars") {
+            let vars = self.vars(node);
+            self.add_vars(vars);
+        }
         if let Some(node) = fields.get("defaults") {
             self.defaults = self.read_defaults(node);
         }
+        self.procedures(&fields);
         let lock = fields.get("lock").and_then(|node| self.lock(node));
         let preconditions =
             fields.get("preconditions").map(|n| self.checks(n, "`preconditions`")).unwrap_or_default();
@@ -44,21 +54,38 @@ impl Reader<'_> {
         let finally = fields.get("finally").map(|node| self.steps(node, "`finally`")).unwrap_or_default();
         let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
         let outputs = outputs.into_iter().collect();
-        Some(Runbook { meta, inputs, vars, lock, preconditions, steps, on_failure, finally, outputs })
+        if self.shared.incomplete {
+            self.unread.vars.insert_all();
+        }
+        let super::share::Shared { inventory, vars, procedures, .. } = std::mem::take(&mut self.shared);
+        Some(Runbook {
+            meta,
+            inputs,
+            vars,
+            inventory,
+            procedures,
+            lock,
+            preconditions,
+            steps,
+            on_failure,
+            finally,
+            outputs,
+        })
     }
 
-    /// What later versions read from tables of their own, which were refused as a whole.
-    fn refused_tables(&mut self, fields: &Fields<'_>) {
-        let included = fields.has("include");
-        self.targets_refused = included || fields.has("targets") || fields.has("groups");
-        self.unread.secrets = included || fields.has("secrets");
-        if included {
-            self.unread.vars.insert_all();
+    /// A file that only others use: looked at for what it is worth alone.
+    fn inventory(&mut self, root: &Node) {
+        let Some(fields) = self.fields(root, "an inventory", &[keys::INVENTORY]) else { return };
+        self.version(&fields, "an inventory");
+        self.tables(&fields);
+        self.resolve_groups();
+        if let Some(node) = fields.get("vars") {
+            self.vars(node);
         }
     }
 
     /// `apiVersion` and `kind`. Without them nothing else can be understood.
-    fn header(&mut self, root: &Node) -> bool {
+    pub(super) fn header(&mut self, root: &Node) -> bool {
         let Some(map) = root.as_map() else {
             let message = format!("a runbook must be a map, found {}", root.kind_name());
             self.report(
@@ -68,22 +95,13 @@ impl Reader<'_> {
             return false;
         };
         let fields = Fields::unchecked(map, Span { end: root.span.start, ..root.span });
-        let version = self
-            .require(&fields, "apiVersion", "a runbook")
-            .and_then(|n| self.spanned_text(n, "`apiVersion`"));
-        if let Some(version) = version.filter(|v| v.value != "runbook/v1") {
-            let message = format!("`{}` is not a version of the language that is known", version.value);
-            self.report(
-                Diagnostic::error(Code::BAD_API_VERSION, version.span, message)
-                    .help("write `apiVersion: runbook/v1`"),
-            );
-        }
+        self.version(&fields, "a runbook");
         let kind = self.require(&fields, "kind", "a runbook").and_then(|n| self.spanned_text(n, "`kind`"));
         match kind {
             None => map.get("steps").is_some(),
             Some(kind) => match kind.value.as_str() {
                 "Runbook" => true,
-                "Inventory" | "Policy" | "RunbookTest" => {
+                "Policy" | "RunbookTest" => {
                     self.not_yet(kind.span, &format!("`kind: {}`", kind.value));
                     false
                 }
@@ -103,7 +121,20 @@ impl Reader<'_> {
         }
     }
 
-    fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
+    /// `apiVersion` of any file.
+    pub(super) fn version(&mut self, fields: &Fields<'_>, what: &str) {
+        let version =
+            self.require(fields, "apiVersion", what).and_then(|node| self.spanned_text(node, "`apiVersion`"));
+        if let Some(version) = version.filter(|version| version.value != "runbook/v1") {
+            let message = format!("`{}` is not a version of the language that is known", version.value);
+            self.report(
+                Diagnostic::error(Code::BAD_API_VERSION, version.span, message)
+                    .help("write `apiVersion: runbook/v1`"),
+            );
+        }
+    }
+
+    pub(super) fn metadata(&mut self, fields: &Fields<'_>) -> Metadata {
         let mut meta = Metadata::default();
         let name =
             self.require(fields, "name", "a runbook").and_then(|node| self.spanned_text(node, "`name`"));
@@ -294,7 +325,7 @@ impl Reader<'_> {
         found
     }
 
-    fn vars(&mut self, node: &Node) -> Vec<(Spanned<String>, ValueTemplate)> {
+    pub(super) fn vars(&mut self, node: &Node) -> Vec<(Spanned<String>, ValueTemplate)> {
         let Some(map) = node.as_map() else {
             self.wrong_type(node, "`vars`", "a map of names to values");
             self.unread.vars.insert_all();
@@ -313,7 +344,7 @@ impl Reader<'_> {
         vars
     }
 
-    fn read_defaults(&mut self, node: &Node) -> Defaults {
+    pub(super) fn read_defaults(&mut self, node: &Node) -> Defaults {
         let Some(fields) = self.fields(node, "`defaults`", &[keys::DEFAULTS]) else {
             return Defaults::default();
         };

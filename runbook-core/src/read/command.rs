@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use super::keys;
 use super::reader::{Fields, Reader, as_written};
+use super::share::Place;
 use crate::check;
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;
 use crate::model::{
-    Check, CheckKind, Command, CustomAction, Effect, Expect, FileProbe, Matcher, Retry, Run, Shell, TcpProbe,
-    TextMatcher,
+    Check, CheckKind, Command, CustomAction, Effect, Expect, FileProbe, Matcher, Retry, Run, Shell,
+    TargetRef, TcpProbe, TextMatcher,
 };
 use crate::source::Span;
 use crate::value::{Duration, parse_size};
@@ -127,24 +128,20 @@ impl Reader<'_> {
         self.word(node, "`shell`", &[("sh", Shell::Sh), ("bash", Shell::Bash)])
     }
 
-    pub(super) fn target(&mut self, node: &Node) -> Option<String> {
-        let name = self.text(node, "`target`")?;
-        if name.contains("${{") {
-            self.not_yet(node.span, "a computed target");
-            return None;
+    /// One place: where a check is asked, or what `defaults` says.
+    pub(super) fn target(&mut self, node: &Node) -> Option<TargetRef> {
+        match self.place(node)? {
+            Place::One(target) => Some(target),
+            Place::Many(members) => {
+                if !members.is_empty() {
+                    self.report(
+                        Diagnostic::error(Code::BAD_GROUP, node.span, "a group of targets cannot stand here")
+                            .help("name one target; a step on a group has `target: group` itself"),
+                    );
+                }
+                None
+            }
         }
-        if name != "local" && self.targets_refused {
-            return None;
-        }
-        if name != "local" {
-            self.report(
-                Diagnostic::error(Code::UNKNOWN_TARGET, node.span, format!("there is no target `{name}`"))
-                    .note("this version knows one target, the machine the engine runs on")
-                    .help("write `target: local`, or leave it away"),
-            );
-            return None;
-        }
-        Some(name)
     }
 
     /// The parameters of an action or check that an executor brings.
@@ -334,7 +331,7 @@ impl Reader<'_> {
         Check {
             span: node.span,
             title: None,
-            target: self.defaults.target.clone().unwrap_or_else(|| "local".to_owned()),
+            target: self.defaults.target.clone().unwrap_or_else(TargetRef::local),
             expect: None,
             retry: self.defaults.retry.clone().filter(|_| looks_outside),
             timeout: self.defaults.timeout.filter(|_| looks_outside),
@@ -470,7 +467,7 @@ impl Reader<'_> {
 /// What stands around the question of a check.
 struct AroundCheck {
     title: Option<Template>,
-    target: Option<String>,
+    target: Option<TargetRef>,
     expect: Option<Expect>,
     retry: Option<Retry>,
     timeout: Option<Duration>,

@@ -25,12 +25,12 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("links", Now),
     ("severity", Now),
     ("review_by", Now),
-    ("include", Later),
+    ("include", Now),
     ("inputs", Now),
     ("vars", Now),
     ("secrets", Later),
-    ("targets", Later),
-    ("groups", Later),
+    ("targets", Now),
+    ("groups", Now),
     ("contacts", Later),
     ("channels", Later),
     ("policy", Later),
@@ -40,7 +40,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("steps", Now),
     ("on_failure", Now),
     ("finally", Now),
-    ("procedures", Later),
+    ("procedures", Now),
     ("escalation", Later),
     ("schedule", Later),
     ("outputs", Now),
@@ -75,6 +75,38 @@ pub(super) const LOCK: &[Key] = &[("key", Now), ("on_conflict", Now)];
 
 pub(super) const BOOK_FAILURE: &[Key] = &[("rollback", Now), ("steps", Now)];
 
+pub(super) const INVENTORY: &[Key] = &[
+    ("apiVersion", Now),
+    ("kind", Now),
+    ("name", Now),
+    ("title", Now),
+    ("description", Now),
+    ("include", Now),
+    ("vars", Now),
+    ("secrets", Later),
+    ("targets", Now),
+    ("groups", Now),
+    ("contacts", Later),
+    ("channels", Later),
+    ("policy", Later),
+];
+
+pub(super) const TARGET: &[Key] = &[("title", Now), ("cwd", Now), ("vars", Now), ("become", Later)];
+
+/// The kinds of targets that belong to the project; executors may add others.
+pub(super) const TARGET_KINDS: &[Key] = &[("local", Now), ("ssh", Now), ("container", Now), ("service", Now)];
+
+pub(super) const PROCEDURE: &[Key] =
+    &[("title", Now), ("description", Now), ("inputs", Now), ("vars", Now), ("steps", Now), ("outputs", Now)];
+
+pub(super) const CASE: &[Key] = &[("when", Now), ("otherwise", Now), ("title", Now), ("steps", Now)];
+
+pub(super) const REMEDIES: &[Key] = &[("goal", Now), ("rungs", Now), ("within", Now), ("on_exhausted", Now)];
+
+pub(super) const FOR_EACH: &[Key] = &[("item", Now), ("in", Now), ("parallel", Now), ("max_failures", Now)];
+
+pub(super) const ROLLOUT: &[Key] = &[("batch", Now), ("max_failures", Now), ("pause", Now)];
+
 /// Keys of every step, apart from its action.
 pub(super) const STEP: &[Key] = &[
     ("id", Now),
@@ -82,7 +114,7 @@ pub(super) const STEP: &[Key] = &[
     ("description", Now),
     ("labels", Now),
     ("target", Now),
-    ("rollout", Later),
+    ("rollout", Now),
     ("effect", Now),
     ("effect_because", Later),
     ("idempotent", Now),
@@ -106,11 +138,11 @@ pub(super) const STEP: &[Key] = &[
     ("on_failure", Now),
     ("timeout", Now),
     ("budget", Now),
-    ("for_each", Later),
+    ("for_each", Now),
     ("outputs", Now),
     ("evidence", Now),
     ("policy_exception", Later),
-    ("with", Later),
+    ("with", Now),
 ];
 
 /// The actions that the core itself carries out or will; executors add theirs.
@@ -126,9 +158,9 @@ pub(super) const ACTIONS: &[Key] = &[
     ("write", Later),
     ("edit", Later),
     ("notify", Later),
-    ("call", Later),
-    ("choose", Later),
-    ("remedies", Later),
+    ("call", Now),
+    ("choose", Now),
+    ("remedies", Now),
 ];
 
 /// Actions of executors that belong to the project, with the crate that has each.
@@ -142,8 +174,7 @@ pub(super) const EXECUTORS: &[Key] = &[("http", Now), ("docker", Now), ("compose
 pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell"];
 
 /// Step keys that need an action with a result.
-pub(super) const RESULT_ONLY: &[&str] =
-    &["effect", "idempotent", "expect", "retry", "outputs", "evidence", "target"];
+pub(super) const RESULT_ONLY: &[&str] = &["effect", "idempotent", "expect", "retry", "outputs", "evidence"];
 
 pub(super) const CONFIRM: &[Key] = &[
     ("message", Now),
@@ -159,7 +190,7 @@ pub(super) const CONFIRM: &[Key] = &[
 pub(super) const MANUAL: &[Key] =
     &[("instructions", Now), ("checklist", Now), ("fields", Now), ("roles", Later), ("timeout", Later)];
 
-pub(super) const WAIT: &[Key] = &[("for", Later), ("every", Now), ("within", Now)];
+pub(super) const WAIT: &[Key] = &[("for", Now), ("every", Now), ("within", Now)];
 
 pub(super) const ASSERTION: &[Key] = &[("that", Now), ("message", Now)];
 

@@ -2,16 +2,19 @@
 
 mod book;
 mod command;
+mod flow;
 mod foreign;
 mod keys;
 mod reader;
+mod sets;
+mod share;
 mod step;
 
 use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
-use crate::model::{Retry, Runbook, Shell};
+use crate::model::{Retry, Runbook, Shell, TargetRef};
 use crate::source::{Source, Sources};
 use crate::value::Duration;
 use crate::yaml;
@@ -38,7 +41,7 @@ impl Loaded {
 /// What `defaults` gives to every step.
 #[derive(Clone, Debug, Default)]
 struct Defaults {
-    target: Option<String>,
+    target: Option<TargetRef>,
     timeout: Option<Duration>,
     retry: Option<Retry>,
     shell: Option<Shell>,
@@ -48,9 +51,35 @@ struct Defaults {
     cwd: Option<Template>,
 }
 
-/// Reads and checks the runbook in `text`, called `name` in messages.
-///
-/// Every problem of the text is reported in one go; nothing panics, whatever the text.
+/// Where included files come from. The reader itself opens nothing.
+pub trait Files {
+    /// The file at `path`, which the file called `from` names.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn read(&self, path: &str, from: &str) -> Result<File, String>;
+}
+
+/// An included file.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// What messages call it; the same file always has the same name.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// No files at all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoFiles;
+
+impl Files for NoFiles {
+    fn read(&self, _path: &str, _from: &str) -> Result<File, String> {
+        Err("this program reads no other files".to_owned())
+    }
+}
+
+/// Reads and checks the runbook in `text`, which includes no other file. See [`parse_with`].
 ///
 /// ```
 /// use runbook_core::{kind::Kinds, read};
@@ -66,6 +95,14 @@ struct Defaults {
 /// assert_eq!(loaded.runbook.unwrap().meta.name, "hello");
 /// ```
 pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
+    parse_with(name, text, kinds, &NoFiles)
+}
+
+/// Reads and checks the runbook in `text`, called `name` in messages.
+///
+/// Every problem of the text, and of the `files` it includes, is reported in one go; nothing panics,
+/// whatever the text.
+pub fn parse_with(name: &str, text: &str, kinds: &Kinds, files: &dyn Files) -> Loaded {
     let mut sources = Sources::default();
     let id = sources.add(Source::new(name, text));
     let mut found = Diagnostics::default();
@@ -77,7 +114,9 @@ pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
         defaults: Defaults::default(),
         depth: 0,
         unread: Unread::default(),
-        targets_refused: false,
+        shared: share::Shared::of(name),
+        sources: &mut sources,
+        files,
         copied: 0,
         suggest: Suggest::default(),
         body: Vec::new(),

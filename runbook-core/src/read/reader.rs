@@ -8,7 +8,7 @@ use crate::expr::{Expr, Origin, Template};
 use crate::ids::is_identifier;
 use crate::kind::Kinds;
 use crate::model::ValueTemplate;
-use crate::source::{Span, Spanned};
+use crate::source::{Sources, Span, Spanned};
 use crate::value::{Duration, Value, display};
 use crate::yaml::{Map, Node, NodeKind, Scalar};
 
@@ -24,8 +24,12 @@ pub(super) struct Reader<'a> {
     pub(super) depth: usize,
     /// What was refused where it is defined.
     pub(super) unread: Unread,
-    /// Whether targets are declared, which this version refuses.
-    pub(super) targets_refused: bool,
+    /// What is shared among files.
+    pub(super) shared: super::share::Shared,
+    /// The texts that are read.
+    pub(super) sources: &'a mut Sources,
+    /// Where included files come from.
+    pub(super) files: &'a dyn super::Files,
     /// Bytes that steps have taken over from `defaults`.
     pub(super) copied: usize,
     pub(super) suggest: Suggest,
@@ -114,6 +118,7 @@ impl Reader<'_> {
                     self.unread_ids(value);
                 }
                 None if takes_actions && self.kinds.action(&key.value).is_some() => {}
+                None if what == "a target" && self.kinds.target(&key.value).is_some() => {}
                 None => {
                     self.unknown_key(key, what, keys, &mut fields);
                     self.unread_ids(value);

@@ -1,29 +1,51 @@
 //! One step: its action, and everything that belongs to it.
 
+use super::flow::repeated;
 use super::keys;
 use super::reader::{Fields, Reader, as_written, better_identifier};
+use super::share::Place;
 use crate::diag::{Code, Diagnostic};
 use crate::expr::{Expr, Template};
 use crate::model::{
     Action, Assertion, Confirm, CustomAction, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure,
-    StepSpec, ValueTemplate,
+    StepSpec, TargetRef, ValueTemplate,
 };
 use crate::source::{Span, Spanned};
 use crate::value::Value;
 use crate::yaml::Node;
 
 /// How many groups may be inside of each other.
-const DEEPEST: usize = 32;
+pub(super) const DEEPEST: usize = 32;
 
 impl Reader<'_> {
     pub(super) fn step(&mut self, node: &Node) -> Option<Step> {
         let fields = self.fields(node, "a step", &[keys::STEP, keys::ACTIONS, keys::EXECUTORS])?;
+        let place = fields.get("target").and_then(|node| self.place(node));
+        let each = self.repetition(&fields, place.as_ref());
+        let target = match place {
+            Some(Place::One(target)) => Some(target),
+            Some(Place::Many(_)) => Some(TargetRef::Around),
+            None => None,
+        };
+        // What belongs to a step acts where the step acts, unless it says otherwise.
+        let around = self.defaults.target.clone();
+        self.defaults.target = target.or(self.defaults.target.take());
+        let step = self.single(node, &fields);
+        self.defaults.target = around;
+        Some(match each {
+            Some(each) => repeated(step?, each),
+            None => step?,
+        })
+    }
+
+    /// A step apart from where and how often it is carried out.
+    fn single(&mut self, node: &Node, fields: &Fields<'_>) -> Option<Step> {
         let id = fields.get("id").and_then(|node| self.step_id(node));
         let said = self.found.len();
-        let key = self.action_key(&fields);
-        let action = key.and_then(|(key, node)| self.action(key, node, &fields));
+        let key = self.action_key(fields);
+        let action = key.and_then(|(key, node)| self.action(key, node, fields));
         if let Some((action, _)) = &action {
-            self.misplaced_keys(&fields, action);
+            self.misplaced_keys(fields, action);
         }
         let refused_whole = action.is_none();
         // A step stays a step when its action is refused, so that its other keys and its uses are looked at.
@@ -43,9 +65,9 @@ impl Reader<'_> {
             self.unread.steps.insert(&id.value);
         }
         if action.is_external() && !idempotent && declared == own_effect.is_some() {
-            self.retry_needs_idempotence(&fields, own_idempotent);
+            self.retry_needs_idempotence(fields, own_idempotent);
         }
-        self.irreversible_needs_confirm(&fields);
+        self.irreversible_needs_confirm(fields);
         let list = |reader: &mut Self, key: &str| {
             fields.get(key).map(|node| reader.checks(node, &format!("`{key}`"))).unwrap_or_default()
         };
@@ -62,11 +84,7 @@ impl Reader<'_> {
             title: fields.get("title").and_then(|node| self.template(node, "`title`")),
             description: fields.get("description").and_then(|node| self.text(node, "`description`")),
             labels: fields.get("labels").map(|node| self.labels(node)).unwrap_or_default(),
-            target: fields
-                .get("target")
-                .and_then(|node| self.target(node))
-                .or_else(|| self.defaults.target.clone())
-                .unwrap_or_else(|| "local".to_owned()),
+            target: self.defaults.target.clone().unwrap_or_else(TargetRef::local),
             effect,
             effect_declared: declared,
             idempotent,
@@ -213,26 +231,27 @@ impl Reader<'_> {
         let action = match key {
             "run" => Action::Run(self.run(node, fields)?),
             "manual" => Action::Manual(self.manual(node)?),
-            "wait" if node.as_map().is_some() => {
-                let fields = self.fields(node, "`wait`", &[keys::WAIT])?;
-                if !fields.has("for") {
-                    self.require(&fields, "for", "`wait` with a map");
+            "wait" if node.as_map().is_some() => Action::WaitFor(self.wait_for(node)?),
+            "choose" => return Some((Action::Choose, self.choose(node))),
+            "remedies" => return self.remedies(node),
+            "call" => {
+                let call = self.call(node, fields)?;
+                if matches!(self.defaults.target, Some(TargetRef::Computed(_))) && fields.has("target") {
+                    let message = "a computed target cannot be handed on to what is called";
+                    self.report(
+                        Diagnostic::error(Code::KEY_NOT_HERE, fields.key_span("target"), message).help(
+                            "give the name as an input, and write `target: ${{ inputs.… }}` in the procedure",
+                        ),
+                    );
                 }
-                return None;
+                Action::Call(call)
             }
             later if keys::ACTIONS.contains(&(later, keys::Support::Later)) => return None,
             "wait" => Action::Wait(self.duration(node, "`wait`")?),
             "assert" => Action::Assert(self.assertions(node)),
             "set" => Action::Set(self.set(node)),
             "steps" | "parallel" => {
-                if self.depth >= DEEPEST {
-                    let message = format!("more than {DEEPEST} groups inside of each other");
-                    self.report(Diagnostic::error(Code::TOO_DEEP, fields.key_span(key), message));
-                    return None;
-                }
-                self.depth += 1;
-                let children = self.steps(node, &format!("`{key}`"));
-                self.depth -= 1;
+                let children = self.inner_steps(node, &format!("`{key}`"));
                 return Some((Action::Group { parallel: key == "parallel" }, children));
             }
             other => Action::Custom(self.custom(other, node, fields)?),
@@ -252,6 +271,7 @@ impl Reader<'_> {
                 "evidence" => has_result || is_manual || matches!(action, Action::Set(_)),
                 "effect" | "outputs" => has_result || is_manual,
                 _ if keys::RESULT_ONLY.contains(&name) => has_result,
+                "with" => matches!(action, Action::Call(_)),
                 "settle" => !matches!(action, Action::Set(_) | Action::Assert(_)),
                 _ => true,
             };
@@ -262,7 +282,9 @@ impl Reader<'_> {
                     format!("`{name}` means nothing for `{}`", action.key()),
                 );
                 self.report(match action {
-                    Action::Group { .. } => problem.help("put it on the steps inside, or under `defaults`"),
+                    action if action.is_group() => {
+                        problem.help("put it on the steps inside, or under `defaults`")
+                    }
                     _ => problem.help(format!("remove `{name}`")),
                 });
             }
@@ -277,7 +299,8 @@ impl Reader<'_> {
     /// What an action may do when its author does not say.
     fn effect_of(&self, action: &Action) -> Effect {
         match action {
-            Action::Wait(_) | Action::Assert(_) | Action::Set(_) | Action::Group { .. } => Effect::Read,
+            Action::Wait(_) | Action::WaitFor(_) | Action::Assert(_) | Action::Set(_) => Effect::Read,
+            action if action.is_group() => Effect::Read,
             Action::Custom(custom) => match self.kinds.action(&custom.kind) {
                 Some(kind) => kind.effect(&as_written(&custom.params)),
                 None => Effect::Change,

@@ -3,9 +3,11 @@
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::enter::resolve_target;
 use crate::expr::{EvalError, Piece, Template};
 use crate::ids::NodeId;
-use crate::model::{Action, Command, Run, Shell};
+use crate::kind::Target;
+use crate::model::{Action, Command, Run, Shell, TargetRef};
 use crate::plan::{Node, Plan};
 use crate::run::GateQuestion;
 use crate::shell::{self, Dialect, Part};
@@ -15,6 +17,8 @@ use crate::value::{Object, Value, display, type_name};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rendered {
+    /// Where it acts.
+    pub target: Target,
     /// A command, when it is one.
     pub run: Option<RenderedRun>,
     /// Parameters of another executor's action.
@@ -79,9 +83,14 @@ pub fn render_action(
     scope: &Object,
     shown_custom: impl Fn(&str, &Value) -> String,
 ) -> Result<Rendered, RenderError> {
+    let target = match &node.spec.target {
+        // What acts nowhere itself needs no place.
+        TargetRef::Around if node.spec.action.is_group() => Target::local(),
+        place => resolve_target(plan, place, scope)?,
+    };
     let (run, params, shown) = match &node.spec.action {
         Action::Run(run) => {
-            let rendered = render_run(plan, run, scope)?;
+            let rendered = render_run(plan, run, &target, scope)?;
             let shown = rendered.shown();
             (Some(rendered), Value::Null, shown)
         }
@@ -95,20 +104,27 @@ pub fn render_action(
             (None, Value::String(text.clone()), text)
         }
         Action::Wait(pause) => (None, Value::String(pause.to_string()), format!("wait {pause}")),
-        Action::Group { .. } => (None, Value::Null, group_shown(plan, node)),
-        Action::Set(_) | Action::Assert(_) => (None, Value::Null, node.spec.action.key().to_owned()),
+        Action::Group { .. } | Action::Choose | Action::Remedies(_) | Action::Each(_) | Action::Call(_) => {
+            (None, Value::Null, group_shown(plan, node))
+        }
+        Action::Set(_) | Action::Assert(_) | Action::WaitFor(_) => {
+            (None, Value::Null, node.spec.action.key().to_owned())
+        }
     };
     let decides = json!({
         "plan": plan_digest,
         "step": node.key,
-        "target": node.spec.target,
+        "target": target.name,
         "effect": node.spec.effect,
         "kind": node.spec.action.key(),
         "run": run.as_ref().map(RenderedRun::decides),
         "params": params,
     });
-    Ok(Rendered { run, params, shown, digest: sha256(&decides.to_string()) })
+    Ok(Rendered { target, run, params, shown, digest: sha256(&decides.to_string()) })
 }
+
+/// How many members of a group a question lists.
+const SHOWN_MEMBERS: usize = 50;
 
 fn group_shown(plan: &Plan, node: &Node) -> String {
     let line = |id: &NodeId| {
@@ -116,7 +132,12 @@ fn group_shown(plan: &Plan, node: &Node) -> String {
         let title = child.spec.title.as_ref().map(|title| format!(" — {}", title.source_text()));
         format!("{}{}", child.key, title.unwrap_or_default())
     };
-    node.children.iter().map(line).collect::<Vec<_>>().join("\n")
+    // One that is repeated may be repeated very often; who is asked reads the first of them.
+    let mut lines: Vec<String> = node.children.iter().take(SHOWN_MEMBERS).map(line).collect();
+    if node.children.len() > SHOWN_MEMBERS {
+        lines.push(format!("… and {} more", node.children.len() - SHOWN_MEMBERS));
+    }
+    lines.join("\n")
 }
 
 fn sha256(text: &str) -> String {
@@ -124,7 +145,12 @@ fn sha256(text: &str) -> String {
 }
 
 /// A command, with values from `scope`.
-pub fn render_run(plan: &Plan, run: &Run, scope: &Object) -> Result<RenderedRun, RenderError> {
+pub fn render_run(
+    plan: &Plan,
+    run: &Run,
+    target: &Target,
+    scope: &Object,
+) -> Result<RenderedRun, RenderError> {
     let command = match &run.command {
         Command::Argv(argv) => RenderedCommand::Argv(render_argv(plan, argv, scope)?),
         Command::Script(script) => render_script(script, run.shell, scope)?,
@@ -136,7 +162,7 @@ pub fn render_run(plan: &Plan, run: &Run, scope: &Object) -> Result<RenderedRun,
     let stdin = run.stdin.as_ref().map(|data| data.render_text(scope)).transpose()?;
     let cwd = match &run.cwd {
         Some(cwd) => Some(no_nul(cwd.render_text(scope)?, "cwd")?),
-        None => None,
+        None => target.cwd.clone(),
     };
     Ok(RenderedRun { command, env, stdin, cwd })
 }
@@ -269,7 +295,7 @@ pub fn gate_question(
     let mut question = GateQuestion {
         message: confirm.message.render_text(scope)?,
         action: rendered.shown.clone(),
-        target: node.spec.target.clone(),
+        target: rendered.target.name.clone(),
         effect: gate_effect(plan, node),
         undo: node.rollback.iter().map(|id| undo_line(plan, *id)).collect(),
         show: text(&confirm.show)?,

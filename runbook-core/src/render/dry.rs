@@ -10,15 +10,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::expr::Expr;
+use super::enter::items;
+use crate::expr::{Expr, unusable};
 use crate::ids::NodeId;
-use crate::model::{Action, Check, Effect};
-use crate::plan::{Node, Plan, Preview};
+use crate::model::{Action, Check, Effect, Over};
+use crate::plan::{Item, Node, Plan, Preview};
 use crate::run::{
     Answerer, CheckOutcome, CheckStage, Decision, Entry, Event, GateQuestion, Machine, Outcome, Phase,
     StepResult, Want,
 };
-use crate::value::Object;
+use crate::value::{Object, Value};
 
 /// What a run would do, step by step, in the order in which it would do it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -151,11 +152,18 @@ impl Walk {
         match want.clone() {
             Want::CheckBook => self.answer(Event::BookChecked { checks: Vec::new() }),
             Want::Evaluate(id) => self.evaluate(id),
+            Want::Enter(id) => self.enter(id),
+            Want::Return(node) => self.answer(ended(node, 1)),
             Want::Check(node, stage) => {
                 // Nothing is done yet, and everything is as it should be.
                 let done = CheckOutcome {
                     title: String::new(),
-                    passed: stage != CheckStage::DoneWhen,
+                    passed: match stage {
+                        CheckStage::DoneWhen => false,
+                        // Every remedy is shown.
+                        CheckStage::Goal => self.all_remedies_begun(node),
+                        _ => true,
+                    },
                     warn_only: false,
                     reason: None,
                     tries: 1,
@@ -188,7 +196,7 @@ impl Walk {
 
     fn evaluate(&mut self, node: NodeId) {
         let Some(when) = self.plan_node(node).spec.when.clone() else { return };
-        let holds = match self.known(&when) {
+        let holds = match self.known(node, &when) {
             Some(Ok(false)) => {
                 self.note(node, Verdict::WouldSkip, Some(format!("`{}` is false", when.source().trim())));
                 false
@@ -197,30 +205,68 @@ impl Walk {
                 self.note(node, Verdict::WouldFail, Some(reason));
                 false
             }
+            // Which case applies is not known: each is shown, and none is taken.
+            None if self.is_case(node) => {
+                self.note_case(node, &format!("only if `{}`", when.source().trim()));
+                false
+            }
             _ => true,
         };
         self.answer(Event::Condition { node, holds });
     }
 
-    /// What a condition yields, when everything in it is known before the run.
-    fn known(&self, condition: &Expr) -> Option<Result<bool, String>> {
-        let fixed = |root: &String| matches!(root.as_str(), "inputs" | "vars" | "env");
-        let all = condition.references().iter().all(|reference| reference.path.first().is_some_and(fixed));
-        all.then(|| {
-            let mut scope = Object::new();
-            let plan = self.machine.plan();
-            for (name, values) in [("inputs", &plan.inputs), ("vars", &plan.vars), ("env", &plan.env)] {
-                scope.insert(name.to_owned(), values.clone().into());
+    /// What a condition of `node` yields, when everything in it is known before the run.
+    fn known(&self, node: NodeId, condition: &Expr) -> Option<Result<bool, String>> {
+        let mut preview = self.preview.clone();
+        let plan = self.machine.plan();
+        preview.stand_at(plan, plan.node(node));
+        preview.condition(condition)
+    }
+
+    /// What a step is repeated for or called with, as far as it is known.
+    fn enter(&mut self, id: NodeId) {
+        let plan = Arc::clone(self.machine.plan());
+        let node = plan.node(id);
+        self.preview.stand_at(&plan, node);
+        let event = match &node.spec.action {
+            Action::Each(each) => {
+                let items = match &each.over {
+                    Over::Items(list) => match self.preview.known_value(list) {
+                        Some(Value::Array(values)) => {
+                            values.into_iter().map(|value| Item { value, target: None }).collect()
+                        }
+                        // One stands for all that the run will find.
+                        _ => vec![Item {
+                            value: unusable("it is known when the step runs".to_owned()),
+                            target: None,
+                        }],
+                    },
+                    Over::Targets(_) => items(each, &Object::new()).unwrap_or_default(),
+                };
+                Event::Expanded { node: id, items }
             }
-            condition.eval_bool(&scope).map_err(|error| error.to_string())
-        })
+            Action::Call(call) => {
+                let mut inputs = Object::new();
+                for input in &call.inputs {
+                    let name = &input.name.value;
+                    let value = match call.with.iter().find(|(given, _)| given.value == *name) {
+                        Some((_, value)) => self.preview.known_value(value),
+                        None => Some(input.default.clone().unwrap_or(Value::Null)),
+                    };
+                    inputs.extend(value.map(|value| (name.clone(), value)));
+                }
+                Event::Called { node: id, inputs, vars: Object::new() }
+            }
+            _ => return,
+        };
+        self.answer(event);
     }
 
     fn act(&mut self, node: NodeId, attempt: u32) {
         let spec = &self.plan_node(node).spec;
         let failing = match &spec.action {
             Action::Assert(assertions) => {
-                assertions.iter().find_map(|assertion| match self.known(&assertion.that) {
+                assertions.iter().find_map(|assertion| match self.known(node, &assertion.that) {
                     Some(Ok(false)) => Some(format!("`{}` does not hold", assertion.that.source().trim())),
                     Some(Err(reason)) => Some(reason),
                     _ => None,
@@ -234,6 +280,31 @@ impl Walk {
         }
         self.answer(Event::Started { node, attempt, digest: String::new() });
         self.answer(ended(node, attempt));
+    }
+
+    fn all_remedies_begun(&self, id: NodeId) -> bool {
+        let node = self.plan_node(id);
+        let Action::Remedies(remedies) = &node.spec.action else { return true };
+        let rungs = node.children.len() - usize::from(remedies.last_resort);
+        self.machine.state().node(id).remedies as usize >= rungs
+    }
+
+    fn is_case(&self, id: NodeId) -> bool {
+        let parent = self.plan_node(id).parent;
+        parent.is_some_and(|parent| self.plan_node(parent).spec.action == Action::Choose)
+    }
+
+    /// The steps of a case that may apply.
+    fn note_case(&mut self, case: NodeId, because: &str) {
+        let plan = Arc::clone(self.machine.plan());
+        let mut left = vec![case];
+        while let Some(id) = left.pop() {
+            let node = plan.node(id);
+            if !node.spec.action.is_group() || matches!(node.spec.action, Action::Each(_)) {
+                self.note(id, Verdict::MayRun, Some(because.to_owned()));
+            }
+            left.extend(node.children.iter().rev());
+        }
     }
 
     fn plan_node(&self, id: NodeId) -> &Node {
@@ -269,9 +340,10 @@ impl Walk {
         because: Option<String>,
     ) -> DryStep {
         let (node, spec) = (plan.node(id), &plan.node(id).spec);
-        let checks =
-            |checks: &[Check]| checks.iter().map(|check| asked(&self.preview, check)).collect::<Vec<_>>();
-        let open = spec.when.as_ref().filter(|when| self.known(when).is_none());
+        let mut preview = self.preview.clone();
+        preview.stand_at(plan, node);
+        let checks = |checks: &[Check]| checks.iter().map(|check| asked(&preview, check)).collect::<Vec<_>>();
+        let open = spec.when.as_ref().filter(|when| self.known(id, when).is_none());
         let (verdict, because) = match (verdict, open) {
             (Verdict::WouldRun, Some(when)) => {
                 (Verdict::MayRun, Some(format!("only if `{}`", when.source().trim())))
@@ -284,32 +356,30 @@ impl Walk {
         };
         DryStep {
             key: node.key.clone(),
-            title: spec.title.as_ref().map(|title| self.preview.text(title)),
+            title: spec.title.as_ref().map(|title| preview.text(title)),
             depth,
             verdict,
             because,
             effect: spec.effect,
-            target: spec.target.clone(),
-            action: if spec.action.is_group() { String::new() } else { self.preview.action(&spec.action) },
-            gate: spec.confirm.as_ref().map(|confirm| self.preview.text(&confirm.message)),
+            target: spec.target.to_string(),
+            action: if spec.action.is_group() { String::new() } else { preview.action(&spec.action) },
+            gate: spec.confirm.as_ref().map(|confirm| preview.text(&confirm.message)),
             asks_before: checks(&spec.preconditions),
             asks_after: checks(&spec.verify),
-            undo: node
-                .rollback
-                .iter()
-                .map(|undo| self.preview.action(&plan.node(*undo).spec.action))
-                .collect(),
+            undo: node.rollback.iter().map(|undo| preview.action(&plan.node(*undo).spec.action)).collect(),
             irreversible: spec.irreversible,
         }
     }
 
     fn question(&self, id: NodeId) -> GateQuestion {
         let node = self.plan_node(id);
-        let message = node.spec.confirm.as_ref().map(|confirm| self.preview.text(&confirm.message));
+        let mut preview = self.preview.clone();
+        preview.stand_at(self.machine.plan(), node);
+        let message = node.spec.confirm.as_ref().map(|confirm| preview.text(&confirm.message));
         GateQuestion {
             message: message.unwrap_or_default(),
-            action: self.preview.action(&node.spec.action),
-            target: node.spec.target.clone(),
+            action: preview.action(&node.spec.action),
+            target: node.spec.target.to_string(),
             effect: node.spec.effect,
             undo: Vec::new(),
             show: None,

@@ -3,6 +3,7 @@
 
 mod action;
 mod dry;
+mod enter;
 mod judge;
 mod scope;
 
@@ -10,5 +11,6 @@ pub use action::{
     RenderError, Rendered, RenderedCommand, RenderedRun, gate_question, render_action, render_run,
 };
 pub use dry::{DryRun, DryStep, Verdict, dry_run};
+pub use enter::{call_values, items, resolve_target};
 pub use judge::{describe_check, evaluate_outputs, judge};
 pub use scope::{RunFacts, Scopes};

@@ -1,13 +1,15 @@
 //! What expressions see.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::expr::Expr;
+use super::enter::resolve_target;
+use crate::expr::{Expr, unusable};
 use crate::ids::NodeId;
-use crate::plan::Plan;
+use crate::kind::Target;
+use crate::model::Action;
+use crate::plan::{Frame, FrameId, FrameKind, Plan};
 use crate::run::State;
 use crate::value::{Object, Value};
 
@@ -23,40 +25,110 @@ pub struct RunFacts {
 /// Builds the names that an expression sees; only those it refers to, so that a long run stays cheap.
 #[derive(Clone, Debug)]
 pub struct Scopes {
-    by_id: Arc<HashMap<String, NodeId>>,
-    base: Object,
+    /// The steps that have a name, by the frame in which they have it.
+    by_id: HashMap<(FrameId, String), NodeId>,
+    /// How many nodes of the plan are in there.
+    known: usize,
+    run: Object,
 }
 
 impl Scopes {
     /// The scopes of a run of `plan`.
     pub fn new(plan: &Plan, run: &RunFacts) -> Self {
-        let ids = plan.iter().filter_map(|(id, node)| Some((node.spec.id.as_ref()?.value.clone(), id)));
-        let by_id = Arc::new(ids.collect());
-        let mut base = Object::new();
-        base.insert("inputs".into(), Value::Object(plan.inputs.clone()));
-        base.insert("vars".into(), Value::Object(plan.vars.clone()));
-        base.insert("env".into(), Value::Object(plan.env.clone()));
         let mut facts = Object::new();
         facts.insert("id".into(), run.id.clone().into());
         facts.insert("started".into(), run.started.to_string().into());
         facts.insert("runbook".into(), plan.runbook.name.clone().into());
-        base.insert("run".into(), Value::Object(facts));
-        // Every step acts on the one target there is; declared targets will bring their own names.
-        base.insert("target".into(), serde_json::json!({ "name": "local" }));
-        Scopes { by_id, base }
+        let mut scopes = Scopes { by_id: HashMap::new(), known: 0, run: facts };
+        scopes.grow(plan);
+        scopes
     }
 
-    /// What `expressions` see, as far as the run has come.
-    pub fn of<'e>(&self, state: &State, expressions: impl IntoIterator<Item = &'e Expr>) -> Object {
-        let mut scope = self.base.clone();
+    /// Takes in what has been appended to `plan` since.
+    pub fn grow(&mut self, plan: &Plan) {
+        for (id, node) in plan.iter().skip(self.known) {
+            if let Some(name) = &node.spec.id {
+                self.by_id.insert((node.frame, name.value.clone()), id);
+            }
+        }
+        self.known = plan.nodes.len();
+    }
+
+    /// What `expressions` see outside of all steps, as far as the run has come.
+    pub fn of_book<'e>(
+        &self,
+        plan: &Plan,
+        state: &State,
+        expressions: impl IntoIterator<Item = &'e Expr>,
+    ) -> Object {
+        let mut scope = self.of_frame(plan, state, FrameId::BOOK, expressions);
+        scope.insert("target".into(), Target::local().to_value());
+        scope
+    }
+
+    /// What `expressions` of the step `id` see, as far as the run has come.
+    pub fn of_step<'e>(
+        &self,
+        plan: &Plan,
+        state: &State,
+        id: NodeId,
+        expressions: impl IntoIterator<Item = &'e Expr>,
+    ) -> Object {
+        let node = plan.node(id);
+        let mut scope = self.of_frame(plan, state, node.frame, expressions);
+        let target = match resolve_target(plan, &node.spec.target, &scope) {
+            Ok(target) => target.to_value(),
+            Err(error) => unusable(error.to_string()),
+        };
+        scope.insert("target".into(), target);
+        scope
+    }
+
+    /// What `expressions` see in what `call` calls.
+    pub fn of_called<'e>(
+        &self,
+        plan: &Plan,
+        state: &State,
+        call: NodeId,
+        expressions: impl IntoIterator<Item = &'e Expr>,
+    ) -> Object {
+        let is_its_own = |frame: &Frame| matches!(&frame.kind, FrameKind::Call { node, .. } if *node == call);
+        let place = plan.frames.iter().position(is_its_own).map_or(0, |index| index as u32 + 1);
+        self.of_frame(plan, state, FrameId(place), expressions)
+    }
+
+    fn of_frame<'e>(
+        &self,
+        plan: &Plan,
+        state: &State,
+        frame: FrameId,
+        expressions: impl IntoIterator<Item = &'e Expr>,
+    ) -> Object {
+        let mut scope = Object::new();
+        let given = match plan.call_around(frame).map(|frame| &frame.kind) {
+            Some(FrameKind::Call { given: Some((inputs, vars)), .. }) => (inputs, vars),
+            _ => (&plan.inputs, &plan.vars),
+        };
+        scope.insert("inputs".into(), Value::Object(given.0.clone()));
+        scope.insert("vars".into(), Value::Object(given.1.clone()));
+        scope.insert("env".into(), Value::Object(plan.env.clone()));
+        scope.insert("run".into(), Value::Object(self.run.clone()));
+        for (_, around) in plan.frames_around(frame) {
+            if let FrameKind::Item { name, value, target: None, .. } = &around.kind {
+                for name in name.iter().map(String::as_str).chain(["item"]) {
+                    // The innermost one comes first.
+                    scope.entry(name.to_owned()).or_insert_with(|| value.clone());
+                }
+            }
+        }
         let mut steps = Object::new();
         for expression in expressions {
             for reference in expression.references() {
                 let mut path = reference.path.iter();
                 if path.next().is_some_and(|root| root == "steps")
-                    && let Some((name, id)) = path.next().and_then(|n| Some((n, *self.by_id.get(n)?)))
+                    && let Some((name, id)) = path.next().and_then(|n| Some((n, self.find(plan, frame, n)?)))
                 {
-                    steps.entry(name.clone()).or_insert_with(|| self.step(state, id));
+                    steps.entry(name.clone()).or_insert_with(|| step(plan, state, id));
                 }
             }
         }
@@ -64,20 +136,52 @@ impl Scopes {
         scope
     }
 
-    fn step(&self, state: &State, id: NodeId) -> Value {
-        let node = state.node(id);
-        let mut step = Object::new();
-        step.insert("status".into(), state.status(id).name().into());
-        step.insert("reason".into(), node.reason.clone().map_or(Value::Null, Value::String));
-        let mut outputs = Object::new();
-        if let Some(result) = &node.result {
-            if let Value::Object(fields) = result.to_value() {
-                let offered = ["stdout", "stderr", "exit_code"];
-                step.extend(fields.into_iter().filter(|(name, _)| offered.contains(&name.as_str())));
-            }
-            outputs.clone_from(&result.outputs);
-        }
-        step.insert("outputs".into(), Value::Object(outputs));
-        Value::Object(step)
+    /// The step that `name` means in `frame`: of a step that is repeated the one of the same repetition.
+    fn find(&self, plan: &Plan, frame: FrameId, name: &str) -> Option<NodeId> {
+        let around = plan.frames_around(frame);
+        let in_frame = |frame: FrameId| self.by_id.get(&(frame, name.to_owned())).copied();
+        let is_call = plan.call_around(frame).is_some();
+        let seen = around.map(|(id, _)| id).find_map(in_frame);
+        seen.or_else(|| if is_call { None } else { in_frame(FrameId::BOOK) })
     }
+}
+
+fn step(plan: &Plan, state: &State, id: NodeId) -> Value {
+    let mut step = outcome(state, id);
+    let node = plan.node(id);
+    if matches!(node.spec.action, Action::Each(_)) {
+        let items = node.children.iter().filter_map(|child| repetition(plan, state, *child));
+        step.insert("items".into(), Value::Array(items.collect()));
+    }
+    Value::Object(step)
+}
+
+/// One repetition of a step, as a list of them shows it; none for a pause between two batches.
+fn repetition(plan: &Plan, state: &State, id: NodeId) -> Option<Value> {
+    let FrameKind::Item { value, target, .. } = &plan.frame_of(id)?.kind else { return None };
+    let mut entry = Object::new();
+    entry.insert("item".into(), value.clone());
+    if let Some(target) = target {
+        entry.insert("target".into(), target.clone().into());
+    }
+    let Value::Object(fields) = step(plan, state, id) else { return None };
+    entry.extend(fields);
+    Some(Value::Object(entry))
+}
+
+fn outcome(state: &State, id: NodeId) -> Object {
+    let node = state.node(id);
+    let mut step = Object::new();
+    step.insert("status".into(), state.status(id).name().into());
+    step.insert("reason".into(), node.reason.clone().map_or(Value::Null, Value::String));
+    let mut outputs = Object::new();
+    if let Some(result) = &node.result {
+        if let Value::Object(fields) = result.to_value() {
+            let offered = ["stdout", "stderr", "exit_code"];
+            step.extend(fields.into_iter().filter(|(name, _)| offered.contains(&name.as_str())));
+        }
+        outputs.clone_from(&result.outputs);
+    }
+    step.insert("outputs".into(), Value::Object(outputs));
+    step
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::unusable;
 use crate::ids::NodeId;
+use crate::plan::Item;
 use crate::value::{Object, Value};
 
 /// One line of a run's log.
@@ -109,6 +110,23 @@ pub enum Event {
         /// Who found out, and how.
         by: Answerer,
     },
+    /// What a step is repeated for is known.
+    Expanded {
+        /// The step.
+        node: NodeId,
+        /// One for each repetition, in order.
+        items: Vec<Item>,
+    },
+    /// A procedure was called; what it was given is known.
+    Called {
+        /// The step that calls it.
+        node: NodeId,
+        /// Its inputs.
+        inputs: Object,
+        /// Its variables.
+        #[serde(default, skip_serializing_if = "Object::is_empty")]
+        vars: Object,
+    },
     /// A person chose what to do about a failed step.
     Chosen {
         /// The step.
@@ -171,6 +189,8 @@ impl Event {
             Event::Started { .. } => "started",
             Event::Ended { .. } => "ended",
             Event::Resolved { .. } => "resolved",
+            Event::Expanded { .. } => "expanded",
+            Event::Called { .. } => "called",
             Event::Chosen { .. } => "chosen",
             Event::TimedOut { .. } => "timed_out",
             Event::RollbackDecided { .. } => "rollback_decided",
@@ -193,6 +213,8 @@ impl Event {
             | Event::Started { node, .. }
             | Event::Ended { node, .. }
             | Event::Resolved { node, .. }
+            | Event::Expanded { node, .. }
+            | Event::Called { node, .. }
             | Event::Chosen { node, .. }
             | Event::TimedOut { node } => Some(*node),
             Event::Attached { .. }
@@ -216,6 +238,8 @@ pub enum CheckStage {
     Preconditions,
     /// `verify`.
     Verify,
+    /// The `goal` of `remedies`.
+    Goal,
 }
 
 /// The answer to one check.

@@ -112,6 +112,10 @@ impl Machine {
             let reason = format!("needs `{}`, which did not succeed", self.plan().node(bad).key);
             return self.end_badly(id, End::Blocked, reason, work);
         }
+        if self.another_case_applied(id) {
+            self.node_mut(id).reason = Some("another case applied".to_owned());
+            return self.rest(id, End::Skipped, work);
+        }
         if self.plan().node(id).spec.when.is_some() {
             self.set_phase(id, Phase::When);
         } else {
@@ -135,7 +139,7 @@ impl Machine {
     }
 
     fn may_start(&self, id: NodeId) -> bool {
-        self.state.container(self.container_of(id)).open && !self.is_halted(id)
+        self.state.container(self.container_of(id)).open && !self.is_halted(id) && self.is_its_turn(id)
     }
 
     /// Whether nothing new starts where `id` is: the run is stopping, or a scope around it has failed.
@@ -170,6 +174,10 @@ impl Machine {
     }
 
     pub(super) fn enter_gate(&mut self, id: NodeId, work: &mut Work) {
+        let unknown = matches!(self.plan().node(id).spec.action, Action::Each(_) | Action::Call(_));
+        if unknown && !self.state.node(id).entered {
+            return self.set_phase(id, Phase::Entering);
+        }
         if self.plan().node(id).spec.confirm.is_some() && self.state.node(id).approved.is_none() {
             self.set_phase(id, Phase::OpeningGate);
         } else {
@@ -189,7 +197,8 @@ impl Machine {
         node.attempt_started = Some(work.at);
         node.attempt = 1;
         node.acted = true;
-        self.set_phase(id, Phase::Open);
+        let asks_first = matches!(self.plan().node(id).spec.action, Action::Remedies(_));
+        self.set_phase(id, if asks_first { Phase::Goal } else { Phase::Open });
         self.open(Container::Group(id), work);
     }
 
@@ -203,7 +212,10 @@ impl Machine {
         let spec = &self.plan().node(id).spec;
         match spec.settle {
             Some(settle) => self.set_phase(id, Phase::Settling { until: after(work.at, settle) }),
-            None if spec.verify.is_empty() => self.rest(id, End::Succeeded, work),
+            None if spec.verify.is_empty() => {
+                let survived = self.survived_failures(id);
+                self.rest(id, if survived { End::Warned } else { End::Succeeded }, work);
+            }
             None => self.set_phase(id, Phase::Verifying),
         }
     }
@@ -215,9 +227,15 @@ impl Machine {
             self.release(id, work);
             self.leave_behind(id, end, work);
             work.look.push_back(container);
+            self.after_member(id, work);
         } else {
             self.scope_fails(container, id, work);
         }
+    }
+
+    pub(super) fn try_to_start(&self, id: NodeId, work: &mut Work) {
+        let _ = self;
+        work.promote.push_back(id);
     }
 
     fn put_to_rest(&mut self, id: NodeId, end: End, work: &Work) {
@@ -245,16 +263,19 @@ impl Machine {
     fn leave_behind(&mut self, group: NodeId, end: End, work: &mut Work) {
         let never_opened = self.state.node(group).attempt == 0;
         let end = if never_opened && end.is_good() { end } else { End::Cancelled };
-        let mut left = self.plan().node(group).children.clone();
-        while let Some(id) = left.pop() {
-            if self.is_survived(id) {
-                continue;
+        let mut left = vec![group];
+        while let Some(here) = left.pop() {
+            let node = self.plan().node(here);
+            for id in node.children.iter().chain(&node.template).copied().collect::<Vec<_>>() {
+                if self.is_survived(id) {
+                    continue;
+                }
+                if !matches!(self.state.node(id).phase, Phase::Rest(_)) {
+                    self.put_to_rest(id, end, work);
+                }
+                self.release(id, work);
+                left.push(id);
             }
-            if !matches!(self.state.node(id).phase, Phase::Rest(_)) {
-                self.put_to_rest(id, end, work);
-            }
-            self.release(id, work);
-            left.extend(&self.plan().node(id).children);
         }
     }
 
@@ -301,7 +322,7 @@ impl Machine {
             }
             if self.state.node(id).attempt == 0 {
                 self.set_phase(id, Phase::Idle);
-            } else if self.plan().node(id).spec.on_failure == StepFailure::Continue {
+            } else if self.tolerates(id, End::Failed) {
                 // It waited for another attempt that will not come.
                 self.node_mut(id).tolerated = true;
                 self.rest(id, End::Failed, work);
@@ -337,7 +358,7 @@ impl Machine {
                 continue;
             }
             match self.state.node(id).phase {
-                Phase::Settling { .. } | Phase::Verifying => {
+                Phase::Settling { .. } | Phase::Verifying | Phase::Goal => {
                     self.node_mut(id).reason = Some(format!("{why} before it was verified"));
                     self.rest(id, End::Cancelled, work);
                 }
@@ -387,7 +408,7 @@ impl Machine {
     fn group_ends(&mut self, group: NodeId, work: &mut Work) {
         let state = self.state.container(Container::Group(group));
         if !state.failing {
-            return self.close(group, true, work);
+            return self.group_goes_well(group, work);
         }
         let cause = state.cause.filter(|cause| *cause != group);
         self.cancel_open_groups(Container::Group(group), work);
@@ -395,6 +416,11 @@ impl Machine {
             let name = cause.map(|id| self.plan().node(id).key.clone()).unwrap_or_default();
             self.node_mut(group).reason = Some(format!("step `{name}` failed"));
         }
+        self.group_fails(group, work);
+    }
+
+    /// A group has failed; what that means is decided by a person where its author wants that.
+    pub(super) fn group_fails(&mut self, group: NodeId, work: &mut Work) {
         if self.plan().node(group).spec.on_failure == StepFailure::Ask && !self.is_halted(group) {
             return self.set_phase(group, Phase::Choosing);
         }
@@ -417,7 +443,7 @@ impl Machine {
         let mut here = Some(id);
         while let Some(id) = here {
             let node = self.plan().node(id);
-            if self.state.node(id).tolerated || node.spec.on_failure == StepFailure::Continue {
+            if self.state.node(id).tolerated || self.tolerates(id, End::Failed) {
                 return true;
             }
             here = node.parent;

@@ -15,13 +15,13 @@ use crate::plan::{Plan, Role};
 /// [`apply`](Machine::apply) the entry. Every prefix of a log can be gone on from in the same way.
 #[derive(Clone, Debug)]
 pub struct Machine {
-    plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     pub(super) shape: Arc<Shape>,
     pub(super) state: State,
 }
 
 /// What follows from the plan alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Shape {
     /// The nodes that need a node.
     pub(super) dependents: Vec<Vec<NodeId>>,
@@ -77,7 +77,7 @@ impl Machine {
         machine
     }
 
-    /// The plan.
+    /// The plan, grown by what its repeated steps were repeated for.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
     }
@@ -146,6 +146,12 @@ impl Machine {
             }
             Event::Ended { node, attempt, result } => self.action_ended(*node, *attempt, result, work),
             Event::Resolved { node, resolution, by } => self.resolved(*node, *resolution, &by.who, work),
+            Event::Expanded { node, items } => self.expanded(*node, items, work),
+            Event::Called { node, inputs, vars } => {
+                Arc::make_mut(&mut self.plan).enter(*node, inputs, vars);
+                self.node_mut(*node).entered = true;
+                self.enter_gate(*node, work);
+            }
             Event::Chosen { node, choice, .. } => {
                 self.node_mut(*node).chosen += 1;
                 self.chosen(*node, *choice, work);
@@ -239,6 +245,7 @@ impl Machine {
                     work,
                 );
             }
+            (_, CheckStage::Goal) => self.goal_asked(id, passed, &refused, work),
             (_, CheckStage::Verify) if passed => self.verified(id, work),
             (_, CheckStage::Verify) => {
                 self.fail(id, format!("not verified: {}", refused.join("; ")), work);
@@ -399,7 +406,7 @@ impl Machine {
             self.node_mut(id).failed_as = Some(end);
             return self.set_phase(id, Phase::Choosing);
         }
-        self.node_mut(id).tolerated = self.plan.node(id).spec.on_failure == StepFailure::Continue;
+        self.node_mut(id).tolerated = self.tolerates(id, end);
         self.rest(id, end, work);
     }
 

@@ -4,6 +4,7 @@
 
 mod event;
 mod flow;
+mod groups;
 mod invariants;
 mod machine;
 mod outcome;

@@ -95,6 +95,10 @@ pub struct NodeState {
     pub tolerated: bool,
     /// How often a person has chosen what its failure means.
     pub chosen: u32,
+    /// How many of its remedies have begun.
+    pub remedies: u32,
+    /// Whether it knows what it is repeated for, or called with.
+    pub(super) entered: bool,
     /// Whether an attempt before the latest may have left something behind.
     pub(super) acted_before: bool,
     /// How it failed, while a person chooses what that means.
@@ -118,6 +122,8 @@ pub enum Phase {
     DoneWhen,
     /// Its `preconditions` are due.
     Preconditions,
+    /// What it is repeated for, or what it is called with, is due.
+    Entering,
     /// Its gate is to be opened.
     OpeningGate,
     /// Its gate is open: people are asked.
@@ -136,8 +142,12 @@ pub enum Phase {
     Acting,
     /// Its children run.
     Open,
+    /// Its goal is due.
+    Goal,
     /// Its children are done; their cleanups run.
     Closing,
+    /// Its children are done; what it returns is due.
+    Returning,
     /// Its action is done; it waits before it is verified.
     Settling {
         /// Until then.
@@ -182,7 +192,7 @@ pub enum End {
     Denied,
     /// There was nothing left to do.
     AlreadyDone,
-    /// Its `when` was false.
+    /// Its `when` was false, or another case or remedy was enough.
     Skipped,
     /// The run does not include it.
     NotSelected,
@@ -329,10 +339,10 @@ impl State {
         }
         match &node.phase {
             Phase::Idle | Phase::When | Phase::DoneWhen | Phase::Preconditions => Status::Pending,
-            Phase::OpeningGate | Phase::Ready { .. } => Status::Pending,
+            Phase::Entering | Phase::OpeningGate | Phase::Ready { .. } => Status::Pending,
             Phase::Gate { .. } | Phase::Choosing => Status::Waiting,
             Phase::Open if self.stage > Stage::Body && self.is_stopping() => Status::Cancelled,
-            Phase::Acting | Phase::Open | Phase::Closing => Status::Running,
+            Phase::Acting | Phase::Open | Phase::Goal | Phase::Closing | Phase::Returning => Status::Running,
             Phase::Settling { .. } | Phase::Verifying => Status::Verifying,
             Phase::Doubt(_) => Status::InDoubt,
             Phase::Rest(end) => match end {
@@ -373,7 +383,9 @@ impl Phase {
         matches!(
             self,
             Phase::Acting
+                | Phase::Goal
                 | Phase::Closing
+                | Phase::Returning
                 | Phase::Settling { .. }
                 | Phase::Verifying
                 | Phase::Doubt(_)
@@ -388,6 +400,7 @@ impl Phase {
             Phase::When
                 | Phase::DoneWhen
                 | Phase::Preconditions
+                | Phase::Entering
                 | Phase::OpeningGate
                 | Phase::Gate { .. }
                 | Phase::Ready { .. }

@@ -6,7 +6,6 @@ use super::flow::Work;
 use super::machine::Machine;
 use super::state::{Closing, Container, ContainerState, End, Phase, Stage, Unit, Unwind};
 use crate::ids::NodeId;
-use crate::model::StepFailure;
 use crate::plan::Role;
 
 impl Machine {
@@ -41,10 +40,9 @@ impl Machine {
             return self.open(unit.container(), work);
         }
         if closing.ok {
-            return self.enter_verification(group, work);
+            return self.enter_return(group, work);
         }
-        let node = self.plan().node(group);
-        if node.spec.on_failure == StepFailure::Continue {
+        if self.tolerates(group, End::Failed) {
             self.node_mut(group).tolerated = true;
         }
         self.rest(group, End::Failed, work);

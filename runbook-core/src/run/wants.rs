@@ -18,6 +18,10 @@ pub enum Want {
     CheckBook,
     /// Evaluate a step's `when` ([`Event::Condition`]).
     Evaluate(NodeId),
+    /// Find out what a step is repeated for, or called with ([`Event::Expanded`], [`Event::Called`]).
+    Enter(NodeId),
+    /// Compute what a called procedure returns ([`Event::Ended`]).
+    Return(NodeId),
     /// Ask a step's checks ([`Event::Checked`]).
     Check(NodeId, CheckStage),
     /// Render a step's action and open its gate ([`Event::GateOpened`]).
@@ -94,6 +98,8 @@ impl Machine {
             Phase::When => wants.push(Want::Evaluate(id)),
             Phase::DoneWhen => wants.push(Want::Check(id, CheckStage::DoneWhen)),
             Phase::Preconditions => wants.push(Want::Check(id, CheckStage::Preconditions)),
+            Phase::Entering => wants.push(Want::Enter(id)),
+            Phase::Returning => wants.push(Want::Return(id)),
             Phase::OpeningGate => wants.push(Want::OpenGate(id)),
             Phase::Gate { since, .. } => {
                 let limit = spec.confirm.as_ref().and_then(|confirm| confirm.timeout);
@@ -122,7 +128,10 @@ impl Machine {
                     _ => {}
                 }
             }
-            Phase::Open => {
+            Phase::Open | Phase::Goal => {
+                if node.phase == Phase::Goal {
+                    wants.push(Want::Check(id, CheckStage::Goal));
+                }
                 let failing = self.state().container(Container::Group(id)).failing;
                 if let Some(limit) = spec.timeout.filter(|_| !failing) {
                     wants.push(due(after(node.started.unwrap_or(now), limit), Want::TimeOut(id)));
@@ -247,6 +256,7 @@ impl Machine {
                 (Some(Phase::DoneWhen), CheckStage::DoneWhen) => true,
                 (Some(Phase::Preconditions), CheckStage::Preconditions) => true,
                 (Some(Phase::Verifying | Phase::Settling { .. }), CheckStage::Verify) => true,
+                (Some(Phase::Goal), CheckStage::Goal) => true,
                 (Some(Phase::Doubt(Doubt::Probing(asked))), stage) => asked == stage,
                 _ => false,
             }),
@@ -271,6 +281,14 @@ impl Machine {
                     spec.and_then(|spec| spec.confirm.as_ref()).is_some_and(|c| c.timeout.is_some());
                 fits(limited && matches!(phase(node), Some(Phase::Gate { .. })))
             }
+            Event::Expanded { node, .. } => {
+                let each = known(node) && matches!(self.plan().node(*node).spec.action, Action::Each(_));
+                fits(each && phase(node) == Some(&Phase::Entering))
+            }
+            Event::Called { node, .. } => {
+                let call = known(node) && matches!(self.plan().node(*node).spec.action, Action::Call(_));
+                fits(call && phase(node) == Some(&Phase::Entering))
+            }
             Event::Started { node, attempt, .. } => {
                 let Some(Phase::Ready { .. }) = phase(node) else { return fits(false) };
                 let (spec, node) = (&self.plan().node(*node).spec, state.node(*node));
@@ -279,7 +297,7 @@ impl Machine {
                 fits(allowed && !manual && node.attempt + 1 == *attempt)
             }
             Event::Ended { node, attempt, result } => match phase(node) {
-                Some(Phase::Acting | Phase::Doubt(Doubt::Recovering)) => {
+                Some(Phase::Acting | Phase::Returning | Phase::Doubt(Doubt::Recovering)) => {
                     fits(state.node(*node).attempt == *attempt)
                 }
                 // What has no effect of its own, or did not begin, ends without a start.
@@ -308,7 +326,7 @@ impl Machine {
             Event::TimedOut { node } => {
                 let limited = known(node) && self.plan().node(*node).spec.timeout.is_some();
                 let failing = state.container(Container::Group(*node)).failing;
-                fits(limited && !failing && phase(node) == Some(&Phase::Open))
+                fits(limited && !failing && matches!(phase(node), Some(Phase::Open | Phase::Goal)))
             }
             Event::RollbackDecided { .. } => fits(state.stage == Stage::Deciding),
             Event::Interrupted { .. } => fits(state.stage <= Stage::Body && state.interrupted.is_none()),

@@ -7,10 +7,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Launch, Session};
 use crate::drive::actions::{self, Attempt};
+use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::model::Action;
 use crate::plan::Node;
-use crate::render::{RenderError, Rendered, evaluate_outputs, gate_question, render_action};
+use crate::render::{
+    RenderError, Rendered, call_values, evaluate_outputs, gate_question, items, render_action,
+};
 use crate::run::{CheckStage, Ending, Event, Outcome, StepResult, Want};
 use crate::value::Object;
 
@@ -25,6 +28,8 @@ impl Session {
         for want in wants {
             match want {
                 Want::Evaluate(id) => events.push(self.evaluate(*id)),
+                Want::Enter(id) => events.push(self.enter(*id)),
+                Want::Return(id) => events.push(self.returned(*id)),
                 Want::OpenGate(id) => events.push(self.open_gate(*id)),
                 Want::ExpireGate(id) => events.push(Event::GateExpired { node: *id }),
                 Want::TimeOut(id) => events.push(Event::TimedOut { node: *id }),
@@ -57,7 +62,7 @@ impl Session {
 
     fn evaluate(&self, id: NodeId) -> Event {
         let Some(when) = &self.node(id).spec.when else { return Event::Condition { node: id, holds: true } };
-        match when.eval_bool(&self.scopes.of(self.machine.state(), [when])) {
+        match when.eval_bool(&self.scope_of(id, [when])) {
             Ok(holds) => Event::Condition { node: id, holds },
             Err(error) => {
                 Event::Unusable { node: id, reason: format!("`when`: {}", RenderError::from(error)) }
@@ -65,9 +70,50 @@ impl Session {
         }
     }
 
+    /// What `expressions` of the step `id` see.
+    pub(super) fn scope_of<'e>(&self, id: NodeId, expressions: impl IntoIterator<Item = &'e Expr>) -> Object {
+        self.scopes.of_step(self.machine.plan(), self.machine.state(), id, expressions)
+    }
+
+    /// What a step is repeated for, or what a procedure is called with.
+    fn enter(&self, id: NodeId) -> Event {
+        let spec = &self.node(id).spec;
+        let mut expressions = actions::action_expressions(spec);
+        if let Action::Call(call) = &spec.action {
+            expressions.extend(call.vars.iter().flat_map(|(_, value)| value.expressions()));
+        }
+        let scope = self.scope_of(id, expressions);
+        let entered = match &spec.action {
+            Action::Each(each) => items(each, &scope).map(|items| Event::Expanded { node: id, items }),
+            Action::Call(call) => {
+                call_values(call, &scope).map(|(inputs, vars)| Event::Called { node: id, inputs, vars })
+            }
+            _ => Err(RenderError("it is neither repeated nor called".to_owned())),
+        };
+        entered.unwrap_or_else(|error| Event::Unusable { node: id, reason: error.to_string() })
+    }
+
+    /// What a called procedure returns.
+    fn returned(&self, id: NodeId) -> Event {
+        let outputs = match &self.node(id).spec.action {
+            Action::Call(call) => {
+                let (plan, state) = (self.machine.plan(), self.machine.state());
+                let expressions = call.outputs.iter().map(|(_, expr)| expr);
+                let scope = self.scopes.of_called(plan, state, id, expressions);
+                evaluate_outputs(&call.outputs, &scope)
+            }
+            _ => Ok(Object::new()),
+        };
+        let result = match outputs {
+            Ok(outputs) => StepResult { outputs, ..StepResult::success() },
+            Err(reason) => StepResult::failure(Ending::Completed, reason),
+        };
+        Event::Ended { node: id, attempt: 1, result: Box::new(result) }
+    }
+
     pub(super) fn rendered(&self, id: NodeId) -> Result<(Rendered, Object), RenderError> {
         let node = self.node(id);
-        let scope = self.scopes.of(self.machine.state(), actions::action_expressions(&node.spec));
+        let scope = self.scope_of(id, actions::action_expressions(&node.spec));
         let world = Arc::clone(&self.world);
         let rendered =
             render_action(&self.context.plan, &self.record.digest, node, &scope, |kind, params| {
@@ -113,7 +159,8 @@ impl Session {
             Action::Assert(assertions) => ended(assert_all(assertions, &scope)),
             _ => {
                 let event = Event::Started { node: id, attempt, digest: rendered.digest.clone() };
-                if !self.node(id).spec.action.is_external() {
+                let takes_time = matches!(self.node(id).spec.action, Action::WaitFor(_));
+                if !takes_time && !self.node(id).spec.action.is_external() {
                     return (event, None);
                 }
                 let stop = CancellationToken::new();
@@ -158,7 +205,8 @@ impl Session {
     fn finish(&self, outcome: Outcome) -> Event {
         let mut outputs = Object::new();
         for (name, expr) in &self.context.plan.outputs {
-            let scope = self.scopes.of(self.machine.state(), [expr]);
+            let plan = self.machine.plan();
+            let scope = self.scopes.of_book(plan, self.machine.state(), [expr]);
             // An output whose step was never reached has no value; that is not the run's failure.
             if let Ok(value) = evaluate_outputs(&[(name.clone(), expr.clone())], &scope) {
                 outputs.extend(value);

@@ -1,5 +1,6 @@
 //! Writing the log: what must be on disk before anything goes on, and what may wait a moment.
 
+use std::sync::Arc;
 use std::time::{Duration as StdDuration, Instant};
 
 use super::Session;
@@ -32,6 +33,10 @@ impl Session {
                 self.machine.apply(&entry);
                 self.unwritten.push(entry);
             }
+        }
+        if !Arc::ptr_eq(self.machine.plan(), &self.context.plan) {
+            self.context.plan = Arc::clone(self.machine.plan());
+            self.scopes.grow(&self.context.plan);
         }
         if must_be_written || self.unwritten.len() >= MOST_UNWRITTEN || self.is_late() {
             self.write().await?;

@@ -63,8 +63,8 @@ impl Session {
     }
 
     fn check_book(&mut self) {
-        let scope =
-            self.scopes.of(self.machine.state(), checks::expressions(&self.context.plan.preconditions));
+        let (plan, state) = (self.machine.plan(), self.machine.state());
+        let scope = self.scopes.of_book(plan, state, checks::expressions(&plan.preconditions));
         let (context, run) = (self.context.clone(), self.record.id.clone());
         self.task(Want::CheckBook, async move {
             let mut outcomes = Vec::new();
@@ -89,8 +89,12 @@ impl Session {
             CheckStage::DoneWhen => spec.done_when.clone(),
             CheckStage::Preconditions => spec.preconditions.clone(),
             CheckStage::Verify => spec.verify.clone(),
+            CheckStage::Goal => match &spec.action {
+                Action::Remedies(remedies) => remedies.goal.clone(),
+                _ => Vec::new(),
+            },
         };
-        let mut scope = self.scopes.of(self.machine.state(), checks::expressions(&asked));
+        let mut scope = self.scope_of(id, checks::expressions(&asked));
         if let Some(result) = &self.machine.state().node(id).result {
             scope.insert("result".into(), result.to_value());
         }
@@ -98,6 +102,7 @@ impl Session {
             CheckStage::DoneWhen => "done_when",
             CheckStage::Preconditions => "preconditions",
             CheckStage::Verify => "verify",
+            CheckStage::Goal => "goal",
         };
         let (context, key) = (self.context.clone(), format!("{}.{name}", self.node(id).key));
         self.task(Want::Check(id, stage), async move {
@@ -155,7 +160,7 @@ impl Session {
             },
             Want::AskManual(id) => {
                 let Action::Manual(manual) = &self.node(*id).spec.action else { return None };
-                let scope = self.scopes.of(state, actions::action_expressions(&self.node(*id).spec));
+                let scope = self.scope_of(*id, actions::action_expressions(&self.node(*id).spec));
                 let text = |template: &crate::expr::Template| {
                     template.render_text(&scope).unwrap_or_else(|_| template.source_text())
                 };

@@ -42,12 +42,13 @@ impl Dot<'_> {
         let node = plan.node(id);
         let indent = "  ".repeat(depth);
         let name = id.index();
-        let label = quoted(&label(&mut self.preview, node).join("\n"));
+        let label = quoted(&label(self.plan, &mut self.preview, node).join("\n"));
         if node.spec.action.is_group() {
             self.text += &format!("{indent}subgraph cluster_{name} {{\n{indent}  label={label}\n");
             // Edges join nodes, not clusters: every group has one that is not seen.
             self.text += &format!("{indent}  n{name} [shape=point, style=invis]\n");
             self.members(&node.children, depth + 1);
+            self.members(node.template.as_slice(), depth + 1);
             self.text += &format!("{indent}}}\n");
         } else {
             let shape = match node.spec.effect {

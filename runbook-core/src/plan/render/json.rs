@@ -42,7 +42,7 @@ pub(super) fn render(plan: &Plan) -> String {
 
 fn step(plan: &Plan, preview: &mut Preview, node: &Node) -> Value {
     let spec = &node.spec;
-    preview.set("target", json!({"name": spec.target}));
+    preview.stand_at(plan, node);
     let preview = &*preview;
     let key = |id: &NodeId| plan.node(*id).key.as_str();
     let keys = |ids: &[NodeId]| Value::Array(ids.iter().map(|id| key(id).into()).collect());
@@ -63,6 +63,7 @@ fn step(plan: &Plan, preview: &mut Preview, node: &Node) -> Value {
         "parent": node.parent.as_ref().map(key),
         "needs": keys(&node.needs),
         "children": keys(&node.children),
+        "repeats": node.template.as_ref().map(key),
         "rollback": keys(&node.rollback),
         "cleanup": keys(&node.cleanup),
         "selected": node.selected,
@@ -70,7 +71,7 @@ fn step(plan: &Plan, preview: &mut Preview, node: &Node) -> Value {
         "command": preview.action(&spec.action),
         "effect": spec.effect,
         "idempotent": spec.idempotent,
-        "target": spec.target,
+        "target": spec.target.to_string(),
         "when": spec.when.as_ref().map(|when| when.source()),
         "done_when": checks(preview, &spec.done_when),
         "preconditions": checks(preview, &spec.preconditions),
@@ -100,7 +101,7 @@ fn checks(preview: &Preview, checks: &[Check]) -> Value {
             "title": check.title.as_ref().map(|title| preview.text(title)),
             "kind": words::check_kind(check),
             "what": words::check(preview, check),
-            "target": check.target,
+            "target": check.target.to_string(),
             "expect": check.expect.as_ref().map(|expect| words::expect(preview, expect)),
             "retry": check.retry.as_ref().map(words::retry),
             "timeout": check.timeout,

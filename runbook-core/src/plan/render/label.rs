@@ -1,15 +1,11 @@
 //! What a node of a picture says.
 
-use crate::plan::{Node, Preview};
-use crate::value::Value;
+use crate::plan::{Node, Plan, Preview};
 
 /// The lines of a node's label.
-pub(super) fn label(preview: &mut Preview, node: &Node) -> Vec<String> {
+pub(super) fn label(plan: &Plan, preview: &mut Preview, node: &Node) -> Vec<String> {
     let spec = &node.spec;
-    preview.set(
-        "target",
-        Value::Object([("name".to_owned(), spec.target.clone().into())].into_iter().collect()),
-    );
+    preview.stand_at(plan, node);
     let mut lines = vec![node.key.clone()];
     // A label is one line a fact, whatever is in the title.
     let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -41,11 +41,13 @@ impl Chart<'_> {
         let node = plan.node(id);
         let indent = "  ".repeat(depth);
         let name = id.index();
-        let lines: Vec<String> = label(&mut self.preview, node).iter().map(|line| escape(line)).collect();
+        let lines: Vec<String> =
+            label(self.plan, &mut self.preview, node).iter().map(|line| escape(line)).collect();
         let label = lines.join("<br/>");
         if node.spec.action.is_group() {
             self.text += &format!("{indent}subgraph n{name}[\"{label}\"]\n");
             self.members(&node.children, depth + 1);
+            self.members(node.template.as_slice(), depth + 1);
             self.text += &format!("{indent}end\n");
         } else {
             let (open, close) = match node.spec.effect {

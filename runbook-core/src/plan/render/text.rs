@@ -1,10 +1,8 @@
 //! A plan for an operator.
 
-use serde_json::json;
-
 use super::words;
 use crate::ids::NodeId;
-use crate::model::{Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure};
+use crate::model::{Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef};
 use crate::plan::{Node, Plan, Preview, Role};
 use crate::value::{Object, display};
 
@@ -120,7 +118,7 @@ impl Page<'_> {
         }
         self.text += "\nbefore anything happens\n";
         for check in &self.plan.preconditions {
-            self.check(2, "check: ", check, "local");
+            self.check(2, "check: ", check, &TargetRef::local());
         }
     }
 
@@ -145,16 +143,20 @@ impl Page<'_> {
         let plan = self.plan;
         let node = plan.node(id);
         let spec = &node.spec;
-        self.preview.set("target", json!({"name": spec.target}));
+        self.preview.stand_at(plan, node);
         let mark = match &spec.action {
             _ if !node.selected => "—",
             Action::Group { parallel: true } => "parallel",
             Action::Group { parallel: false } => "group",
+            Action::Choose => "choose",
+            Action::Remedies(_) => "remedies",
+            Action::Each(_) => "for each",
+            Action::Call(_) => "call",
             _ => spec.effect.name(),
         };
         let title = spec.title.as_ref().map(|title| format!(": {}", self.preview.text(title)));
         let left_out = if node.selected { "" } else { " (not selected)" };
-        let target = if spec.target == "local" { String::new() } else { format!(" on {}", spec.target) };
+        let target = if spec.target.is_local() { String::new() } else { format!(" on {}", spec.target) };
         let head = format!("{}{target}{}{left_out}", node.key, title.unwrap_or_default());
         self.line(start, &format!("{number:<NUMBER$}{mark:<EFFECT$}{head}"));
         let indent = start + NUMBER + EFFECT;
@@ -166,6 +168,7 @@ impl Page<'_> {
         if spec.action.is_group() {
             let in_order = !matches!(spec.action, Action::Group { parallel: true });
             self.members(&node.children, &format!("{number}."), start + 2, in_order);
+            self.members(node.template.as_slice(), &format!("{number}."), start + 2, true);
         }
         if node.selected {
             self.handlers(node, indent);
@@ -218,7 +221,16 @@ impl Page<'_> {
         let spec = &node.spec;
         let does = self.preview.action(&spec.action);
         match &spec.action {
-            Action::Group { .. } => {}
+            Action::Group { .. } | Action::Choose => {}
+            Action::Each(_) => self.line(indent, &does),
+            Action::Remedies(remedies) => {
+                for check in &remedies.goal {
+                    self.check(indent, "goal: ", check, &spec.target);
+                }
+                if let Some(within) = remedies.within {
+                    self.line(indent, &format!("no remedy begins after {within}"));
+                }
+            }
             Action::Run(run) => {
                 self.field(indent, "$ ", &does);
                 if let Some(cwd) = &run.cwd {
@@ -280,7 +292,7 @@ impl Page<'_> {
         }
     }
 
-    fn check(&mut self, indent: usize, label: &str, check: &Check, usual_target: &str) {
+    fn check(&mut self, indent: usize, label: &str, check: &Check, usual_target: &TargetRef) {
         let mut what = words::check(&self.preview, check);
         if words::check_kind(check) != "expression" && words::check_kind(check) != "run" {
             what = format!("{} {what}", words::check_kind(check));
@@ -290,7 +302,7 @@ impl Page<'_> {
         if let Some(title) = &check.title {
             what = format!("{}\n{what}", self.preview.text(title));
         }
-        if check.target != usual_target {
+        if check.target != *usual_target {
             what += &format!("\non {}", check.target);
         }
         if let Some(expect) = &check.expect {
