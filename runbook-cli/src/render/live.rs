@@ -193,7 +193,7 @@ fn next(plan: &Plan, state: &State) -> Option<String> {
     if state.is_stopping() {
         return None;
     }
-    let mut idle = plan.iter().filter(|(id, node)| {
+    let mut idle = plan.executable().filter(|(id, node)| {
         node.role == Role::Body
             && node.selected
             && !node.spec.action.is_group()

@@ -75,7 +75,7 @@ pub(crate) fn human(subject: &Subject<'_>, paint: Paint) -> String {
         section(&mut text, paint, "given up", &[safe_line(reason)]);
     }
     text.push('\n');
-    for (id, node) in plan.iter() {
+    for (id, node) in plan.executable() {
         let status = state.status(id);
         let untouched = status == Status::Pending && node.role != Role::Body;
         if !untouched {
@@ -122,7 +122,7 @@ fn line(machine: &Machine, id: NodeId, status: Status, paint: Paint) -> String {
 pub(crate) fn json(subject: &Subject<'_>) -> Value {
     let Subject { record, machine, .. } = subject;
     let state = machine.state();
-    let steps: Vec<Value> = machine.plan().iter().map(|(id, _)| step(subject, id)).collect();
+    let steps: Vec<Value> = machine.plan().executable().map(|(id, _)| step(subject, id)).collect();
     let waits: Vec<Value> = waiting(machine)
         .into_iter()
         .map(|one| {

@@ -52,7 +52,7 @@ pub(crate) fn waiting(machine: &Machine) -> Vec<Waiting> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    for (id, node) in plan.iter() {
+    for (id, node) in plan.executable() {
         let one = state.node(id);
         let reason = || one.reason.clone().unwrap_or_default();
         let (kind, question, token) = match &one.phase {

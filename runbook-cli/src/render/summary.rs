@@ -62,7 +62,7 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         None => named(id),
     };
     let of_status = |wanted: &'static [Status]| {
-        plan.iter().filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
+        plan.executable().filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
     };
     let mut text = String::new();
 
@@ -81,7 +81,7 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         .collect();
     section(&mut text, paint, "warnings", &warned);
     let undone: Vec<String> =
-        plan.iter().filter(|(id, _)| state.status(*id) == Status::Undone).map(|(id, _)| named(id)).collect();
+        plan.executable().filter(|(id, _)| state.status(*id) == Status::Undone).map(|(id, _)| named(id)).collect();
     section(&mut text, paint, "undone", &undone);
     let undo_failed: Vec<String> = plan
         .iter()

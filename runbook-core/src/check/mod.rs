@@ -10,6 +10,7 @@ mod order;
 mod rules;
 mod scripts;
 mod suggest;
+mod unit;
 mod unread;
 mod uses;
 
@@ -30,11 +31,11 @@ use graph::Lists;
 /// Nothing is said of what is `unread`.
 pub fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
     let graph = Graph::without(unread, Lists::of_book(runbook), found);
-    names::check(names::Unit::of_book(runbook), &graph, unread, found);
+    names::check(unit::Unit::of_book(runbook), &graph, unread, found);
     rules::check(runbook, &graph, found);
     for procedure in &runbook.procedures {
         let graph = Graph::without(unread, Lists::of_procedure(procedure), found);
-        names::check(names::Unit::of_procedure(runbook, procedure), &graph, unread, found);
+        names::check(unit::Unit::of_procedure(runbook, procedure), &graph, unread, found);
         rules::steps(runbook, &graph, found);
     }
     calls::check(runbook, found);

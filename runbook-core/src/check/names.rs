@@ -6,13 +6,14 @@ use super::env::{ALLOWED_ENV, is_allowed_env};
 use super::graph::{Apart, Graph, Role, part};
 use super::order::Moment;
 use super::suggest::Suggest;
+use super::unit::{Unit, outputs};
 use super::unread::Unread;
 use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Reference};
 use crate::ids::NodeId;
-use crate::model::{Action, Each, Input, Over, Procedure, Runbook, StepSpec, ValueTemplate};
-use crate::source::{Span, Spanned};
+use crate::model::{Action, Each, Over};
+use crate::source::Span;
 
 /// What every step offers.
 const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_code", "outputs", "items"];
@@ -21,29 +22,6 @@ const TARGET_FIELDS: [&str; 3] = ["name", "kind", "vars"];
 const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
 /// How many names a message lists.
 const LISTED: usize = 12;
-
-/// A book or a procedure: what has names of its own.
-#[derive(Clone, Copy)]
-pub(super) struct Unit<'a> {
-    runbook: &'a Runbook,
-    inputs: &'a [Input],
-    vars: &'a [(Spanned<String>, ValueTemplate)],
-    outputs: &'a [(Spanned<String>, Expr)],
-    /// Whether it is the book itself.
-    is_book: bool,
-}
-
-impl<'a> Unit<'a> {
-    pub(super) fn of_book(runbook: &'a Runbook) -> Self {
-        let Runbook { inputs, vars, outputs, .. } = runbook;
-        Unit { runbook, inputs, vars, outputs, is_book: true }
-    }
-
-    pub(super) fn of_procedure(runbook: &'a Runbook, procedure: &'a Procedure) -> Self {
-        let Procedure { inputs, vars, outputs, .. } = procedure;
-        Unit { runbook, inputs, vars, outputs, is_book: false }
-    }
-}
 
 /// Resolves all names of `unit`; what does not exist or does not come before is added to `found`.
 pub(super) fn check(unit: Unit<'_>, graph: &Graph<'_>, unread: &Unread, found: &mut Diagnostics) {
@@ -92,27 +70,6 @@ pub(super) fn check(unit: Unit<'_>, graph: &Graph<'_>, unread: &Unread, found: &
         names.expression(expr, Place { at: At::Outputs, ..Place::inputs_only() });
     }
     names.ancestors();
-}
-
-/// The outputs that a step declares.
-pub(super) fn outputs<'a>(runbook: &'a Runbook, spec: &'a StepSpec) -> impl Iterator<Item = &'a str> {
-    let called = match &spec.action {
-        Action::Call(call) => runbook.procedures.iter().find(|p| p.name.value == call.procedure.value),
-        _ => None,
-    };
-    let returned = called.into_iter().flat_map(|called| &called.outputs).map(|(name, _)| name.value.as_str());
-    let own = spec.outputs.iter().map(|(name, _)| name.as_str());
-    let fields = match &spec.action {
-        Action::Manual(manual) => &manual.fields[..],
-        _ => &[],
-    };
-    let values = match &spec.action {
-        Action::Set(values) => &values[..],
-        _ => &[],
-    };
-    own.chain(fields.iter().map(|field| field.name.value.as_str()))
-        .chain(values.iter().map(|(name, _)| name.as_str()))
-        .chain(returned)
 }
 
 /// What an expression may refer to.
@@ -382,6 +339,12 @@ impl<'n> Names<'n, '_> {
             return;
         }
         let Some(output) = reference.path.get(3).filter(|_| field == "outputs") else { return };
+        if let Action::Call(call) = &spec.action
+            && !runbook.procedures.iter().any(|procedure| procedure.name.value == call.procedure.value)
+        {
+            // That it calls nothing is said there.
+            return;
+        }
         let declared = self.outputs.entry(step).or_insert_with(|| outputs(runbook, spec).collect());
         if !declared.contains(output.as_str()) && !self.unread.steps.contains(name) {
             let message = format!("step `{name}` declares no output `{output}`");

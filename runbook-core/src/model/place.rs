@@ -11,7 +11,7 @@ use crate::value::Object;
 
 /// Where a step acts or a check is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(from = "Stored", into = "Stored")]
 pub enum TargetRef {
     /// The target with this name.
     Named(String),
@@ -19,6 +19,41 @@ pub enum TargetRef {
     Around,
     /// The target whose name this yields.
     Computed(Template),
+}
+
+/// A target as a plan stores it: a name is a text.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Named(String),
+    Other(Other),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Other {
+    Around {},
+    Computed(Template),
+}
+
+impl From<Stored> for TargetRef {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Named(name) => TargetRef::Named(name),
+            Stored::Other(Other::Around {}) => TargetRef::Around,
+            Stored::Other(Other::Computed(template)) => TargetRef::Computed(template),
+        }
+    }
+}
+
+impl From<TargetRef> for Stored {
+    fn from(target: TargetRef) -> Self {
+        match target {
+            TargetRef::Named(name) => Stored::Named(name),
+            TargetRef::Around => Stored::Other(Other::Around {}),
+            TargetRef::Computed(template) => Stored::Other(Other::Computed(template)),
+        }
+    }
 }
 
 impl TargetRef {

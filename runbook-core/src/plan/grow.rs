@@ -181,7 +181,9 @@ fn without_each(key: &str, template: &str) -> String {
     let (base, copies) = key.split_at(split(key));
     let (each, _) = template.split_at(split(template));
     match (base.strip_prefix(each), each.strip_suffix(".each")) {
-        (Some(rest), Some(own)) if rest.is_empty() || rest.starts_with('.') => format!("{own}{rest}{copies}"),
+        (Some(rest), Some(own)) if rest.is_empty() || rest.starts_with(['.', ':']) => {
+            format!("{own}{rest}{copies}")
+        }
         _ => key.to_owned(),
     }
 }

@@ -145,21 +145,23 @@ impl Plan {
         declared.unwrap_or_else(|| Target { name: name.to_owned(), ..Target::local() })
     }
 
-    /// Whether `id` is, or belongs to, a step that is only repeated and never runs itself.
-    pub fn is_template(&self, id: NodeId) -> bool {
-        let mut here = Some(id);
-        while let Some(id) = here {
-            let node = self.node(id);
+    /// Every node that can be carried out, with its id: steps that are only repeated are left out, their
+    /// repetitions are there.
+    pub fn executable(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        let mut only_repeated: Vec<bool> = Vec::with_capacity(self.nodes.len());
+        self.iter().filter(move |(id, node)| {
             let of = match node.role {
                 Role::Rollback(of) | Role::Cleanup(of) => Some(of),
                 _ => None,
             };
-            if node.parent.is_some_and(|parent| self.node(parent).template == Some(id)) {
-                return true;
-            }
-            here = node.parent.or(of);
-        }
-        false
+            // Whatever a node belongs to stands before it.
+            let around = node.parent.or(of);
+            let repeated = around.is_some_and(|around| {
+                only_repeated[around.index()] || self.node(around).template == Some(*id)
+            });
+            only_repeated.push(repeated);
+            !repeated
+        })
     }
 
     /// The top-level nodes of `role`, in the order written.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use super::Defaults;
+use super::fields::Fields;
 use super::keys;
-use super::reader::{Fields, Reader, better_identifier};
+use super::reader::{Reader, better_identifier};
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;
 use crate::ids::is_name;

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::fields::Fields;
 use super::keys;
-use super::reader::{Fields, Reader, as_written};
-use super::share::Place;
+use super::places::Place;
+use super::reader::{Reader, as_written};
 use crate::check;
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;

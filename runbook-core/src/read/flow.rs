@@ -1,8 +1,9 @@
 //! Steps that decide which other steps run, how often, and where.
 
+use super::fields::Fields;
 use super::keys;
-use super::reader::{Fields, Reader};
-use super::share::Place;
+use super::places::Place;
+use super::reader::Reader;
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Expr;
 use crate::ids::is_identifier;

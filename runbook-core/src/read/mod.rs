@@ -2,9 +2,11 @@
 
 mod book;
 mod command;
+mod fields;
 mod flow;
 mod foreign;
 mod keys;
+mod places;
 mod reader;
 mod sets;
 mod share;

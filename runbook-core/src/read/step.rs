@@ -1,9 +1,10 @@
 //! One step: its action, and everything that belongs to it.
 
+use super::fields::Fields;
 use super::flow::repeated;
 use super::keys;
-use super::reader::{Fields, Reader, as_written, better_identifier};
-use super::share::Place;
+use super::places::Place;
+use super::reader::{Reader, as_written, better_identifier};
 use crate::diag::{Code, Diagnostic};
 use crate::expr::{Expr, Template};
 use crate::model::{

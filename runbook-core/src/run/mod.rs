@@ -2,6 +2,7 @@
 //!
 //! Pure: no clock, no files, no processes, no async. A run's whole state is the fold of its log.
 
+mod captured;
 mod event;
 mod flow;
 mod groups;
@@ -12,9 +13,10 @@ mod state;
 mod unwind;
 mod wants;
 
+pub use captured::Captured;
 pub use event::{
-    Answerer, Captured, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion,
-    Resolution, StepResult, Undoing,
+    Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, Resolution,
+    StepResult, Undoing,
 };
 pub use machine::Machine;
 pub use outcome::Outcome;

@@ -158,7 +158,7 @@ impl Page<'_> {
         let left_out = if node.selected { "" } else { " (not selected)" };
         let target = if spec.target.is_local() { String::new() } else { format!(" on {}", spec.target) };
         let head = format!("{}{target}{}{left_out}", node.key, title.unwrap_or_default());
-        self.line(start, &format!("{number:<NUMBER$}{mark:<EFFECT$}{head}"));
+        self.line(start, &format!("{:<NUMBER$}{mark:<EFFECT$}{head}", format!("{number} ")));
         let indent = start + NUMBER + EFFECT;
         if node.selected {
             self.before(node, indent, previous);
@@ -166,7 +166,8 @@ impl Page<'_> {
             self.after(node, indent);
         }
         if spec.action.is_group() {
-            let in_order = !matches!(spec.action, Action::Group { parallel: true });
+            // Remedies follow each other without an edge between them.
+            let in_order = !matches!(spec.action, Action::Group { parallel: true } | Action::Remedies(_));
             self.members(&node.children, &format!("{number}."), start + 2, in_order);
             self.members(node.template.as_slice(), &format!("{number}."), start + 2, true);
         }

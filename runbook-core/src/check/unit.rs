@@ -1,0 +1,49 @@
+//! What has names of its own: a book or a procedure, and the outputs of a step.
+
+use crate::expr::Expr;
+use crate::model::{Action, Input, Procedure, Runbook, StepSpec, ValueTemplate};
+use crate::source::Spanned;
+
+/// A book or a procedure: what has names of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Unit<'a> {
+    pub(super) runbook: &'a Runbook,
+    pub(super) inputs: &'a [Input],
+    pub(super) vars: &'a [(Spanned<String>, ValueTemplate)],
+    pub(super) outputs: &'a [(Spanned<String>, Expr)],
+    /// Whether it is the book itself.
+    pub(super) is_book: bool,
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn of_book(runbook: &'a Runbook) -> Self {
+        let Runbook { inputs, vars, outputs, .. } = runbook;
+        Unit { runbook, inputs, vars, outputs, is_book: true }
+    }
+
+    pub(super) fn of_procedure(runbook: &'a Runbook, procedure: &'a Procedure) -> Self {
+        let Procedure { inputs, vars, outputs, .. } = procedure;
+        Unit { runbook, inputs, vars, outputs, is_book: false }
+    }
+}
+
+/// The outputs that a step declares.
+pub(super) fn outputs<'a>(runbook: &'a Runbook, spec: &'a StepSpec) -> impl Iterator<Item = &'a str> {
+    let called = match &spec.action {
+        Action::Call(call) => runbook.procedures.iter().find(|p| p.name.value == call.procedure.value),
+        _ => None,
+    };
+    let returned = called.into_iter().flat_map(|called| &called.outputs).map(|(name, _)| name.value.as_str());
+    let own = spec.outputs.iter().map(|(name, _)| name.as_str());
+    let fields = match &spec.action {
+        Action::Manual(manual) => &manual.fields[..],
+        _ => &[],
+    };
+    let values = match &spec.action {
+        Action::Set(values) => &values[..],
+        _ => &[],
+    };
+    own.chain(fields.iter().map(|field| field.name.value.as_str()))
+        .chain(values.iter().map(|(name, _)| name.as_str()))
+        .chain(returned)
+}
