@@ -9,6 +9,7 @@ pub mod ids;
 pub mod kind;
 #[cfg(feature = "engine")]
 pub mod local;
+pub mod mask;
 pub mod model;
 pub mod plan;
 #[cfg(feature = "engine")]

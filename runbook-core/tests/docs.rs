@@ -123,11 +123,12 @@ look-around and references back, and never slow.
 
 | form | cells | for |
 |---|---|---|
-| `table` | end where every line has a blank, so they may contain blanks | `docker ps`, `kubectl get`, `lsblk` |
-| `table(words=true)` | are words; the last one takes the rest of the line | `ps aux`, `df -P`, `ss -tln`: columns that are not aligned exactly |
+| `table` | end where every line has a blank, so they may contain blanks | `docker ps`, `kubectl get`, `df -P`, `lsblk` |
+| `table(words=true)` | are words; the last one takes the rest of the line | `ps aux`, whose columns are not aligned exactly |
 | `table(separator=':')` | end at the separator | `/etc/passwd`, `docker ps --format`, CSV without quotes |
 
-Cells are texts without white space around them. A line with too few or too many cells is an error.
+`skip=1` leaves out the first line: the sum that `ls -l` prints, or a header whose names have
+blanks. Cells are texts without white space around them. A line with too few or too many cells is an error.
 
 ## Time
 

@@ -14,7 +14,7 @@ use std::process::Command;
 /// `expr` reports and `shell` refuses through `diag`, `kind` speaks of `model`, `read` ends with `check`.
 const FLOORS: &[&[&str]] = &[
     &["ids", "source", "value"],
-    &["diag"],
+    &["diag", "mask"],
     &["yaml", "expr", "shell"],
     &["model"],
     &["kind"],

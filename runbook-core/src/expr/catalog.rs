@@ -109,8 +109,8 @@ pub(super) const FILTERS: &[Builtin] = builtins! {
         "42 | string" => "\"42\""; SCALAR, [], TEXT;
     "sum", "sum([attribute=name])", "the numbers added up";
         "[1, 2, 3] | sum" => "6"; LIST, [option("attribute", TEXT)], NUMBER;
-    "table", "table([separator=…, words=true, columns=…])", "lines of columns as a list of maps; see below";
-        "'NAME  SIZE\\nroot  10G\\n' | table" => "[{\"NAME\":\"root\",\"SIZE\":\"10G\"}]"; TEXT, [option("separator", TEXT), option("words", BOOL), option("columns", LIST)], LIST;
+    "table", "table([separator=…, words=true, columns=…, skip=…])", "lines of columns as a list of maps; see below";
+        "'NAME  SIZE\\nroot  10G\\n' | table" => "[{\"NAME\":\"root\",\"SIZE\":\"10G\"}]"; TEXT, [option("separator", TEXT), option("words", BOOL), option("columns", LIST), option("skip", NUMBER)], LIST;
     "title", "title", "every word with a capital letter";
         "'hello world' | title" => "\"Hello World\""; TEXT, [], TEXT;
     "to_duration", "to_duration", "seconds as a duration with units";

@@ -16,10 +16,18 @@ use crate::value::{self, Object};
 ///
 /// Without an option columns are aligned: one ends where every line has a blank, so that cells and headers may
 /// contain blanks (`CONTAINER ID`, `Up 3 hours`). With `words` a cell is a word and the last takes the rest of
-/// the line; with `separator` that stands between cells. Lines of white space are left out.
+/// the line; with `separator` that stands between cells. Lines of white space are left out, and before the
+/// header the first `skip` others.
 pub(super) fn parse(value: &Value, args: &Args<'_>) -> Outcome {
-    let lines: Vec<&str> =
-        value.as_str().unwrap_or_default().lines().filter(|line| !line.trim().is_empty()).collect();
+    let skip =
+        args.whole(3, 0, i64::from(u32::MAX))?.and_then(|skip| usize::try_from(skip).ok()).unwrap_or(0);
+    let lines: Vec<&str> = value
+        .as_str()
+        .unwrap_or_default()
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .skip(skip)
+        .collect();
     let given = args.given(2).map(names).transpose()?;
     let separator = match args.text(0) {
         Some("") => return Err(Problem::new("the separator of `table` is empty")),
