@@ -301,6 +301,13 @@ fn tables() {
         {"name": "bin", "password": "x", "id": "1", "home": ""},
     ]);
     assert_eq!(of(columns, &json!(passwd)), Ok(expected));
+    let ss = "State Recv-Q Local Address:Port Process\nLISTEN 0 0.0.0.0:22 users:((\"sshd\",pid=1))\nESTAB 10 10.0.0.1:22\n";
+    let columns = "x | table(skip=1, words=true, columns=['state', 'queue', 'address'])";
+    let expected = json!([
+        {"state": "LISTEN", "queue": "0", "address": "0.0.0.0:22 users:((\"sshd\",pid=1))"},
+        {"state": "ESTAB", "queue": "10", "address": "10.0.0.1:22"},
+    ]);
+    assert_eq!(of(columns, &json!(ss)), Ok(expected));
     let kubectl =
         "NAME    READY   STATUS    AGE\napi-0   1/1     Running   3d\ndb      0/1               5h\n";
     let expected = json!([
