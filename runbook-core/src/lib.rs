@@ -4,6 +4,7 @@ pub mod check;
 pub mod diag;
 #[cfg(feature = "engine")]
 pub mod drive;
+pub mod edit;
 pub mod expr;
 pub mod ids;
 pub mod kind;
