@@ -4,11 +4,13 @@ pub mod check;
 pub mod diag;
 #[cfg(feature = "engine")]
 pub mod drive;
+pub mod edit;
 pub mod expr;
 pub mod ids;
 pub mod kind;
 #[cfg(feature = "engine")]
 pub mod local;
+pub mod mask;
 pub mod model;
 pub mod plan;
 #[cfg(feature = "engine")]

@@ -124,24 +124,55 @@ impl<'de> Deserialize<'de> for Duration {
     }
 }
 
-/// A number of bytes as runbooks write it: `1000`, `64kB`, `10MiB`.
+/// A number of bytes as runbooks write it: `1000`, `64kB`, `1.5GB`, `10 MiB`.
 ///
-/// Returns `None` when `text` is not a size.
+/// Units with an `i` are powers of 1024, the others of 1000. Returns `None` when `text` is not a size.
 pub fn parse_size(text: &str) -> Option<u64> {
+    size(text, 1000)
+}
+
+/// A number of bytes as tools write it whose `K`, `M` and `G` are powers of 1024, such as `df -h` and `ls -h`.
+///
+/// `kB`, `MB` and `GB` are powers of 1000 nevertheless. Returns `None` when `text` is not a size.
+pub fn parse_binary_size(text: &str) -> Option<u64> {
+    size(text, 1024)
+}
+
+fn size(text: &str, letter_base: u128) -> Option<u64> {
     let text = text.trim();
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let factor: u64 = match unit.trim() {
-        "" | "B" => 1,
-        "k" | "kB" => 1000,
-        "M" | "MB" => 1_000_000,
-        "G" | "GB" => 1_000_000_000,
-        "KiB" => 1 << 10,
-        "MiB" => 1 << 20,
-        "GiB" => 1 << 30,
+    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (whole, rest) = text.split_at(digits(text));
+    let (fraction, unit) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(digits(rest)),
+        None => ("", rest),
+    };
+    let unit = unit.trim_start();
+    let (letter, base) = match unit.strip_suffix("iB").or_else(|| unit.strip_suffix('i')) {
+        Some(letter) => (letter, 1024),
+        None => match unit.strip_suffix('B') {
+            Some(letter) => (letter, 1000),
+            None => (unit, letter_base),
+        },
+    };
+    let power = match letter {
+        "" if base != 1024 || unit.is_empty() => 0,
+        "k" | "K" => 1,
+        "M" => 2,
+        "G" => 3,
+        "T" => 4,
+        "P" => 5,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+    let factor = base.checked_pow(power)?;
+    // A part of a byte is none, and `1.` is not a number.
+    if rest.starts_with('.') && (fraction.is_empty() || fraction.len() > 15 || factor == 1) {
+        return None;
+    }
+    let scale = 10_u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let number = whole.parse::<u128>().ok()?.checked_mul(scale)?;
+    let fraction = if fraction.is_empty() { 0 } else { fraction.parse::<u128>().ok()? };
+    let bytes = number.checked_add(fraction)?.checked_mul(factor)? / scale;
+    u64::try_from(bytes).ok()
 }
 
 /// What people call the type of `value`: `text`, `number`, `list`, ….

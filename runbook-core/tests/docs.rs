@@ -50,6 +50,7 @@ fn the_page_of_diagnostics() {
         (201, "Expressions"),
         (301, "Values in scripts"),
         (401, "The whole runbook"),
+        (450, "Types in expressions"),
         (501, "Inputs and the command line"),
     ];
     for info in codes() {
@@ -80,17 +81,61 @@ fn the_page_of_expressions() {
         ("Functions", "`function(…)`", functions()),
     ];
     for (title, form, builtins) in parts {
-        write!(text, "\n## {title}\n\n{form}\n\n| name | meaning | example | yields |\n|---|---|---|---|\n")
-            .unwrap();
+        write!(
+            text,
+            "\n## {title}\n\n{form}\n\n| name | of | meaning | example | yields |\n|---|---|---|---|---|\n"
+        )
+        .unwrap();
         for builtin in builtins {
             let cell = |text: &str| text.replace('|', "\\|");
             let (name, meaning) = (cell(builtin.signature), cell(builtin.meaning));
             let (example, result) = (cell(builtin.example), cell(builtin.result));
-            writeln!(text, "| `{name}` | {meaning} | `{example}` | `{result}` |").unwrap();
+            let of = if title == "Functions" { String::new() } else { builtin.takes() };
+            writeln!(text, "| `{name}` | {of} | {meaning} | `{example}` | `{result}` |").unwrap();
         }
     }
+    text.push_str(EXPRESSIONS_IN_DEPTH);
     page("expressions.md", &text);
 }
+
+/// What the tables of expressions leave open.
+const EXPRESSIONS_IN_DEPTH: &str = r"
+## Types
+
+Values are texts, numbers, bools, lists, maps and `none`. Nothing is converted silently: `'5' > 3`, `'a' == 1` and
+`'a' + 1` are errors, at validation where the types are known and else when the expression is evaluated. Whole numbers
+and fractions may be mixed. Every value may be asked whether it is `none`, with `==` or `is none`. Texts are joined with
+`~`, which takes numbers and bools too.
+
+`sort`, `min` and `max` order as `<` does: numbers or texts, not both; capital letters come before small ones. `unique`,
+`difference` and `intersect` take values for the same when they are equal.
+
+A filter takes its `default=` when the value does not fit; a value that is missing altogether is replaced by the filter
+`default`. The name that `map`, `select` and their like apply is written out, in quotes.
+
+A text may have 16 MiB, a list a million elements. Regular expressions are those of the Rust crate `regex`: without
+look-around and references back, and never slow.
+
+## Tables
+
+`table` makes a list of maps of what commands print. The first line has the names of the columns, unless
+`columns=['user', 'shell']` gives them.
+
+| form | cells | for |
+|---|---|---|
+| `table` | end where every line has a blank, so they may contain blanks | `docker ps`, `kubectl get`, `df -P`, `lsblk` |
+| `table(words=true)` | are words; the last one takes the rest of the line | `ps aux`, whose columns are not aligned exactly |
+| `table(separator=':')` | end at the separator | `/etc/passwd`, `docker ps --format`, CSV without quotes |
+
+`skip=1` leaves out the first line: the sum that `ls -l` prints, or a header whose names have
+blanks. Cells are texts without white space around them. A line with too few or too many cells is an error.
+
+## Time
+
+Points in time are texts in RFC 3339, or numbers of seconds since 1970; the filters yield texts in UTC. An expression has
+no clock: `run.started` is when the run began. Compare points in time as numbers, with `| unix` or `| age(run.started)`.
+Formats are those of `strftime`; offsets are written `+03:00`.
+";
 
 /// One entry of every kind, with what it means.
 fn samples() -> Vec<(Event, &'static str)> {

@@ -11,11 +11,11 @@ use std::process::Command;
 /// Modules from the ground up. A module uses only modules of lower floors.
 ///
 /// Where architecture.md puts several modules that know each other on one floor, they are in order here:
-/// `expr` reports and `shell` refuses through `diag`, `kind` speaks of `model`, `read` ends with `check`.
+/// `expr` reports and `shell` refuses through `diag`, `edit` suggests with it, `kind` speaks of `model`, `read` ends with `check`.
 const FLOORS: &[&[&str]] = &[
     &["ids", "source", "value"],
-    &["diag"],
-    &["yaml", "expr", "shell"],
+    &["diag", "mask"],
+    &["yaml", "expr", "shell", "edit"],
     &["model"],
     &["kind"],
     &["check"],

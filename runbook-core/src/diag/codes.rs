@@ -214,6 +214,16 @@ codes! {
         "A check that always passes proves nothing.",
         "Compare with what is expected.";
 
+    BAD_ARGUMENTS = 450, "arguments that a filter, test or function does not take",
+        "It would fail when the step runs; so it is refused now.",
+        "Write the call as the reference of expressions shows it.";
+    WRONG_OPERAND = 451, "a value of a type that can never fit here",
+        "An operator, filter or test takes values of certain types, and what stands here never is of one.",
+        "Convert the value first, for example with `| int`, `| string` or `| length`.";
+    MIXED_COMPARISON = 452, "a comparison of values of different types",
+        "A text is never equal to, less or greater than a number; a comparison of the two would always be false, so it is an error.",
+        "Convert one of the two, for example with `| int`.";
+
     UNKNOWN_INPUT = 501, "an input that the runbook does not have",
         "A value was given for a name that is not declared.",
         "Correct the spelling.";

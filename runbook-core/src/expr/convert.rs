@@ -14,36 +14,45 @@ pub(super) fn to_minijinja(value: &Value) -> minijinja::Value {
 }
 
 /// `value` as runbooks see it; undefined values, functions and numbers that JSON cannot say are errors.
-pub(super) fn from_minijinja(value: &minijinja::Value) -> Result<Value, minijinja::Error> {
+pub(super) fn from_minijinja(value: &minijinja::Value) -> Result<Value, Problem> {
     convert(value, 0)
 }
 
-fn convert(value: &minijinja::Value, depth: usize) -> Result<Value, minijinja::Error> {
+fn convert(value: &minijinja::Value, depth: usize) -> Result<Value, Problem> {
     if depth > MAX_DEPTH {
-        return Err(Problem::new(format!("lists and maps are nested more than {MAX_DEPTH} deep")).into());
+        return Err(Problem::new(format!("lists and maps are nested more than {MAX_DEPTH} deep")));
     }
     match value.kind() {
         ValueKind::None => Ok(Value::Null),
         ValueKind::Bool => Ok(Value::Bool(value.is_true())),
-        ValueKind::Number => Ok(number(value)?),
+        ValueKind::Number => number(value),
         ValueKind::String => Ok(Value::String(value.as_str().unwrap_or_default().to_owned())),
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter()?.map(|item| convert(&item, depth + 1));
+            let items = iterate(value)?.map(|item| convert(&item, depth + 1));
             Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
         ValueKind::Map => {
             let mut object = Object::new();
-            for key in value.try_iter()? {
+            for key in iterate(value)? {
                 let Some(name) = key.as_str() else {
-                    return Err(Problem::new("the keys of a map must be texts").into());
+                    return Err(Problem::new("the keys of a map must be texts"));
                 };
-                object.insert(name.to_owned(), convert(&value.get_item(&key)?, depth + 1)?);
+                object
+                    .insert(name.to_owned(), convert(&value.get_item(&key).map_err(unreadable)?, depth + 1)?);
             }
             Ok(Value::Object(object))
         }
-        ValueKind::Undefined => Err(no_value().into()),
-        other => Err(Problem::new(format!("a value of the kind {other} is not data")).into()),
+        ValueKind::Undefined => Err(no_value()),
+        other => Err(Problem::new(format!("a value of the kind {other} is not data"))),
     }
+}
+
+fn iterate(value: &minijinja::Value) -> Result<impl Iterator<Item = minijinja::Value> + use<>, Problem> {
+    value.try_iter().map_err(unreadable)
+}
+
+fn unreadable(error: minijinja::Error) -> Problem {
+    Problem::new(error.to_string())
 }
 
 /// What to say about an undefined value whose name is not known.

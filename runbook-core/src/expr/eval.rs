@@ -7,9 +7,10 @@ use std::ops::Range;
 use minijinja::ErrorKind;
 
 use super::convert::{from_minijinja, to_minijinja};
-use super::environment::{as_text, environment, not_a_condition};
+use super::environment::environment;
 use super::fault::Fault;
 use super::lower::{Lowered, Path, lower, variable};
+use super::operators::{as_text, not_a_condition};
 use super::parse;
 use super::problem::Problem;
 use super::tree::{Key, Node};
@@ -79,7 +80,7 @@ fn run(lowered: &Lowered<'_>, scope: &Object) -> Result<Value, minijinja::Error>
         }
     }
     let expression = environment().compile_expression(&lowered.text)?;
-    from_minijinja(&expression.eval(minijinja::Value::from(context))?)
+    Ok(from_minijinja(&expression.eval(minijinja::Value::from(context))?)?)
 }
 
 /// The value of `path`, or how far it goes: the number of segments that exist and the value there.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::names::Builtin;
+use super::names::{self, Builtin};
 use super::problem::Problem;
 use crate::diag::{self, Code, Diagnostic};
 use crate::source::Span;
@@ -40,17 +40,38 @@ impl Fault {
     /// A filter, test, function or method that does not exist.
     pub(super) fn unknown(range: Range<usize>, what: &str, name: &str, known: &[Builtin]) -> Self {
         let fault = Fault::new(Code::UNKNOWN_FILTER, range, format!("there is no {what} `{name}`"));
-        let spelled_elsewhere =
-            [("tojson", "to_json"), ("fromjson", "from_json"), ("count", "length"), ("d", "default")];
-        let usual = spelled_elsewhere.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours);
-        let names = known.iter().map(|builtin| builtin.name);
-        match usual
-            .filter(|ours| names.clone().any(|name| name == *ours))
-            .or_else(|| diag::closest(name, names))
-        {
+        if let Some(advice) = names::elsewhere(name) {
+            return fault.help(advice);
+        }
+        match diag::closest(name, known.iter().map(|builtin| builtin.name)) {
             Some(close) => fault.help(format!("did you mean `{close}`?")),
             None => fault,
         }
+    }
+
+    /// A call with arguments that what is called does not take.
+    pub(super) fn arguments(range: Range<usize>, message: impl Into<String>) -> Self {
+        Fault::new(Code::BAD_ARGUMENTS, range, message)
+    }
+
+    /// An operand that can never be of a type that the operator takes.
+    pub(super) fn operand(range: Range<usize>, message: impl Into<String>) -> Self {
+        Fault::new(Code::WRONG_OPERAND, range, message)
+    }
+
+    /// A comparison that fails whatever the values are.
+    pub(super) fn comparison(problem: Problem) -> Self {
+        Fault::of(Code::MIXED_COMPARISON, problem)
+    }
+
+    /// An operand of `not`, `and`, `or` or `if` that is never true or false.
+    pub(super) fn condition(problem: Problem) -> Self {
+        Fault::of(Code::NOT_A_BOOL, problem)
+    }
+
+    fn of(code: Code, problem: Problem) -> Self {
+        let fault = Fault::new(code, problem.range.unwrap_or_default(), problem.message);
+        problem.help.into_iter().fold(fault, Fault::help)
     }
 
     /// A computed field where fields are known before the run.

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::tree::{Arg, Call, Comparison, Logic, Node, Segment, What};
+use super::bind::{Bound, Family, bind};
+use super::tree::{Call, Comparison, Logic, Node, Segment, What};
 
 /// Names of the functions that stand for operators; a runbook's names cannot begin with `__` and be functions.
 pub(super) mod function {
@@ -13,6 +14,9 @@ pub(super) mod function {
     pub(in crate::expr) const COMPARE: &str = "__compare";
     pub(in crate::expr) const TRUTH: &str = "__truth";
     pub(in crate::expr) const TEXT: &str = "__text";
+    pub(in crate::expr) const MINUS: &str = "__minus";
+    pub(in crate::expr) const CHAIN: &str = "__chain";
+    pub(in crate::expr) const SLICE: &str = "__slice";
 }
 
 /// A path whose value is put into the context under [`variable`] before evaluation.
@@ -28,6 +32,9 @@ pub(super) struct Lowered<'a> {
     pub(super) paths: Vec<Path<'a>>,
     marks: Vec<(Range<usize>, Range<usize>)>,
 }
+
+/// A name that has no value.
+const ABSENT: &str = "absent";
 
 /// The name in minijinja's context of path number `index`.
 pub(super) fn variable(index: usize) -> String {
@@ -102,18 +109,18 @@ impl<'a> Lowered<'a> {
                 self.node(&parts[1]);
                 self.end_call(&node.range);
             }
-            What::Slice(base, bounds) => self.slice(base, bounds),
-            What::Call(call) => self.call(call),
+            What::Slice(base, bounds) => self.slice(base, bounds, &node.range),
+            What::Call(call) => self.call(Family::Function, call),
             What::Filter(base, call) => {
                 self.marked(base, call.name == "default");
                 self.push("|");
-                self.call(call);
+                self.call(Family::Filter, call);
             }
             What::Test { base, negated, call } => {
                 self.push("(");
                 self.marked(base, matches!(call.name.as_str(), "defined" | "undefined"));
                 self.push(if *negated { " is not " } else { " is " });
-                self.call(call);
+                self.call(Family::Test, call);
                 self.push(")");
             }
             What::Not(operand) => {
@@ -122,13 +129,12 @@ impl<'a> Lowered<'a> {
                 self.push(")");
             }
             What::Minus(operand) => {
-                // A filter would take the negated value; everything else is closed in itself.
-                let filter = matches!(operand.what, What::Filter(..));
-                self.push(if filter { "(-(" } else { "(-" });
+                self.push(function::MINUS);
+                self.push("(");
                 self.node(operand);
-                self.push(if filter { "))" } else { ")" });
+                self.end_call(&node.range);
             }
-            What::Arithmetic(first, rest) => self.arithmetic(first, rest),
+            What::Arithmetic(first, rest) => self.arithmetic(first, rest, &node.range),
             What::Compare(comparison, parts) => self.compare(*comparison, parts, &node.range),
             What::Logic(logic, operands) => {
                 for (index, operand) in operands.iter().enumerate() {
@@ -163,56 +169,68 @@ impl<'a> Lowered<'a> {
         self.push(&format!(", {}, {})", range.start, range.end));
     }
 
-    fn slice(&mut self, base: &'a Node, bounds: &'a [Option<Node>; 3]) {
-        self.push("(");
+    fn slice(&mut self, base: &'a Node, bounds: &'a [Option<Node>; 3], range: &Range<usize>) {
+        self.push(&format!("{}({}, {}, ", function::SLICE, range.start, range.end));
         self.node(base);
-        self.push(")[");
-        for (index, bound) in bounds.iter().enumerate() {
-            if index > 0 {
-                self.push(":");
+        for bound in bounds {
+            self.push(", ");
+            match bound {
+                Some(bound) => self.node(bound),
+                None => self.push("none"),
             }
-            if let Some(bound) = bound {
-                self.node(bound);
-            }
-        }
-        self.push("]");
-    }
-
-    fn call(&mut self, call: &'a Call) {
-        let start = self.text.len();
-        self.push(&call.name);
-        self.push("(");
-        for (index, Arg { name, value }) in call.args.iter().enumerate() {
-            if index > 0 {
-                self.push(", ");
-            }
-            if let Some(name) = name {
-                self.push(name);
-                self.push("=");
-            }
-            self.node(value);
         }
         self.push(")");
+    }
+
+    /// A call with one argument for each parameter; one that was not given is undefined.
+    fn call(&mut self, family: Family, call: &'a Call) {
+        let start = self.text.len();
+        match bind(family, call) {
+            Ok(bound) => self.bound(&bound),
+            // It was reported; nothing runs it.
+            Err(_) => self.push(&call.name),
+        }
         self.marks.push((start..self.text.len(), call.name_range.clone()));
     }
 
-    fn arithmetic(&mut self, first: &'a Node, rest: &'a [(&'static str, Node)]) {
-        let joins = rest.first().is_some_and(|(operator, _)| *operator == "~");
-        let operand = |lowered: &mut Self, node: &'a Node| {
-            if joins {
-                lowered.push(function::TEXT);
-                lowered.push("(");
-                lowered.node(node);
-                lowered.end_call(&node.range);
-            } else {
-                lowered.node(node);
-            }
-        };
+    fn bound(&mut self, bound: &Bound<'a>) {
+        self.push(bound.builtin.name);
         self.push("(");
-        operand(self, first);
+        let inner = bound.inner.iter().flat_map(|inner| &inner.args);
+        for (_, arg) in bound.args.iter().chain(inner) {
+            match arg {
+                Some(node) => self.node(node),
+                None => self.push(ABSENT),
+            }
+            self.push(", ");
+        }
+        self.push(")");
+    }
+
+    fn arithmetic(&mut self, first: &'a Node, rest: &'a [(&'static str, Node)], range: &Range<usize>) {
+        if rest.first().is_some_and(|(operator, _)| *operator == "~") {
+            return self.joined(first, rest);
+        }
+        self.push(&format!("{}({}, {}, ", function::CHAIN, range.start, range.end));
+        self.node(first);
         for (operator, node) in rest {
-            self.push(&format!(" {operator} "));
-            operand(self, node);
+            self.push(&format!(", \"{operator}\", "));
+            self.node(node);
+        }
+        self.push(")");
+    }
+
+    fn joined(&mut self, first: &'a Node, rest: &'a [(&'static str, Node)]) {
+        let mut operand = |node: &'a Node, between: &str| {
+            self.push(between);
+            self.push(function::TEXT);
+            self.push("(");
+            self.node(node);
+            self.end_call(&node.range);
+        };
+        operand(first, "(");
+        for (_, node) in rest {
+            operand(node, " ~ ");
         }
         self.push(")");
     }

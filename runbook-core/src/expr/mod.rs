@@ -4,6 +4,9 @@
 //! a run, and evaluated by minijinja. It has no clock, no environment and no files, and what it yields is data:
 //! a text that contains `${{` is never evaluated again.
 
+mod bind;
+mod catalog;
+mod check;
 mod convert;
 mod environment;
 mod eval;
@@ -11,13 +14,14 @@ mod fault;
 mod filters;
 mod lower;
 mod names;
+mod operators;
 mod parse;
 mod places;
 mod problem;
-mod table;
 mod template;
 mod token;
 mod tree;
+mod types;
 
 use std::ops::Range;
 

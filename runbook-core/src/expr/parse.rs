@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::check::check;
 use super::fault::Fault;
-use super::filters;
 use super::names;
 use super::token::{Kind, Token, tokens};
 use super::tree::{Arg, Call, Comparison, Key, Logic, Node, Segment, What};
@@ -26,7 +26,11 @@ pub(super) fn parse(source: &str) -> Result<(Node, Vec<Fault>), Fault> {
     let mut parser = Parser { source, tokens, next: 0, depth: 0, faults: Vec::new() };
     let node = parser.expression()?;
     match parser.peek() {
-        None => Ok((node, parser.faults)),
+        None => {
+            let mut faults = parser.faults;
+            faults.extend(check(&node));
+            Ok((node, faults))
+        }
         Some(token) => {
             let range = token.range.clone();
             let fault = Fault::syntax(range.clone(), format!("unexpected `{}`", &source[range.clone()]));
@@ -241,7 +245,6 @@ impl<'a> Parser<'a> {
 
     fn filter(&mut self, base: Node) -> Parsed {
         let (name, name_range) = self.word("the name of a filter")?;
-        self.known(name, &name_range, "filter", names::filters());
         let mut end = name_range.end;
         let args = if self.peek_symbol() == Some("(") {
             let (args, close) = self.args()?;
@@ -255,7 +258,6 @@ impl<'a> Parser<'a> {
             return Err(Fault::syntax(range, "a field cannot be taken from a filter directly")
                 .help(format!("put the part up to `{name}` in brackets")));
         }
-        self.known_inside(name, &args);
         let range = base.range.start..end;
         self.node(What::Filter(Box::new(base), Call { name: name.to_owned(), name_range, args }), range)
     }
@@ -263,7 +265,6 @@ impl<'a> Parser<'a> {
     fn test(&mut self, base: Node) -> Parsed {
         let negated = self.eat_word("not");
         let (name, name_range) = self.word("the name of a test")?;
-        self.known(name, &name_range, "test", names::tests());
         let mut end = name_range.end;
         let mut args = Vec::new();
         if self.peek_symbol() == Some("(") {
@@ -272,9 +273,6 @@ impl<'a> Parser<'a> {
             let value = self.signed()?;
             end = value.range.end;
             args.push(Arg { name: None, value });
-        }
-        if name == "matching" {
-            self.pattern(&args);
         }
         let range = base.range.start..end;
         let call = Call { name: name.to_owned(), name_range, args };
@@ -294,37 +292,6 @@ impl<'a> Parser<'a> {
         match self.peek_name(0) {
             Some(name) => Ok((name, self.advance())),
             None => Err(self.expected(what)),
-        }
-    }
-
-    fn known(&mut self, name: &str, range: &Range<usize>, what: &str, known: &'static [names::Builtin]) {
-        if !known.iter().any(|builtin| builtin.name == name) {
-            self.faults.push(Fault::unknown(range.clone(), what, name, known));
-        }
-    }
-
-    /// Checks what filters take as constant texts: the names in `map`, `select` and their like, and patterns.
-    fn known_inside(&mut self, filter: &str, args: &[Arg]) {
-        if filter.starts_with("regex_capture") {
-            return self.pattern(args);
-        }
-        let (position, what, known) = match filter {
-            "map" => (0, "filter", names::filters()),
-            "select" | "reject" => (0, "test", names::tests()),
-            "selectattr" | "rejectattr" => (1, "test", names::tests()),
-            _ => return,
-        };
-        let positional = args.iter().filter(|arg| arg.name.is_none()).nth(position);
-        if let Some(Node { what: What::Text(name), range, .. }) = positional.map(|arg| &arg.value) {
-            self.known(name, range, what, known);
-        }
-    }
-
-    fn pattern(&mut self, args: &[Arg]) {
-        if let Some(Arg { value: Node { what: What::Text(pattern), range, .. }, .. }) = args.first()
-            && let Err(problem) = filters::regex(pattern)
-        {
-            self.faults.push(Fault::pattern(range.clone(), problem.message));
         }
     }
 
@@ -377,7 +344,6 @@ impl<'a> Parser<'a> {
             Kind::Name(name) => {
                 self.advance();
                 if self.peek_symbol() == Some("(") {
-                    self.known(name, &range, "function", names::functions());
                     let (args, end) = self.args()?;
                     let call = Call { name: name.to_owned(), name_range: range.clone(), args };
                     return self.node(What::Call(call), range.start..end);
