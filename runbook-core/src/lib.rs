@@ -6,6 +6,8 @@ pub mod diag;
 pub mod drive;
 pub mod edit;
 pub mod expr;
+#[cfg(feature = "engine")]
+pub mod files;
 pub mod ids;
 pub mod kind;
 #[cfg(feature = "engine")]

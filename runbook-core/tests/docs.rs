@@ -155,6 +155,7 @@ fn samples() -> Vec<(Event, &'static str)> {
         effect: Effect::Change,
         undo: vec!["systemctl restart app".into()],
         show: None,
+        preview: None,
         phrase: None,
         irreversible: false,
         digest: "3f1a…".into(),

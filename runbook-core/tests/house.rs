@@ -24,13 +24,13 @@ const FLOORS: &[&[&str]] = &[
     &["run"],
     &["render"],
     &["port"],
-    &["local", "store"],
+    &["local", "store", "files"],
     &["drive"],
     &["testing"],
 ];
 
 /// Modules with clock, files, processes and tasks; all others are pure.
-const EFFECTFUL: &[&str] = &["port", "local", "store", "drive", "testing"];
+const EFFECTFUL: &[&str] = &["port", "local", "store", "files", "drive", "testing"];
 
 /// What the pure modules do not mention.
 const IMPURE: &[&str] = &[

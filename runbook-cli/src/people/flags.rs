@@ -155,6 +155,7 @@ mod tests {
             effect,
             undo: Vec::new(),
             show: None,
+            preview: None,
             phrase: phrase.map(str::to_owned),
             irreversible: false,
             digest: "d".into(),

@@ -89,6 +89,10 @@ async fn gate(talk: &dyn Dialogue, question: &GateQuestion) -> Option<Decision> 
     if let Some(show) = &question.show {
         field(talk, "shown", show);
     }
+    if let Some(preview) = &question.preview {
+        let nothing = preview.trim().is_empty();
+        field(talk, "change", if nothing { "nothing: it is so already" } else { preview.trim_end() });
+    }
     let message = safe(&question.message).into_owned();
     talk.say(&format!("\n  {}\n", talk.paint().strong(&message.replace('\n', "\n  "))));
     let Some(phrase) = &question.phrase else {

@@ -51,6 +51,7 @@ fn question() -> GateQuestion {
         effect: Effect::Change,
         undo: vec!["git reset --hard abc".into()],
         show: Some("abc fix\ndef more".into()),
+        preview: None,
         phrase: None,
         irreversible: false,
         digest: "d".into(),

@@ -53,6 +53,12 @@ impl Attempt {
         self.judged(&node.spec, result)
     }
 
+    /// What it would change, for people.
+    pub(super) async fn preview(&self, context: &TaskContext) -> Option<String> {
+        let Action::Custom(custom) = &context.plan.node(self.node).spec.action else { return None };
+        context.world.executors.get(&custom.kind)?.preview(&self.action_context(context)).await
+    }
+
     /// Asks until all checks pass at once.
     async fn wait_for(&self, context: &TaskContext, wait: &WaitFor) -> StepResult {
         let clock = &context.world.clock;

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::outcome::{EngineError, Run};
 use super::session::{Begin, Session};
 use super::world::World;
+use crate::files;
 use crate::ids::RunId;
 use crate::kind::Kinds;
 use crate::local::LocalConnector;
@@ -130,7 +131,8 @@ impl EngineBuilder {
         let mut connectors: BTreeMap<String, Arc<dyn Connector>> = BTreeMap::new();
         connectors.insert("local".to_owned(), Arc::new(LocalConnector::inherit()));
         connectors.extend(self.connectors.into_iter().map(|c| (c.kind().to_owned(), c)));
-        let executors = self.executors.into_iter().map(|e| (e.kind().key().to_owned(), e)).collect();
+        let executors = files::executors().into_iter().chain(self.executors);
+        let executors = executors.map(|e| (e.kind().key().to_owned(), e)).collect();
         let world = World {
             store,
             connectors,

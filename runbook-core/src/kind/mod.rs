@@ -1,8 +1,10 @@
 //! The static half of executors: what `validate` and `plan` need to know of an action or a target,
 //! without network and without async.
 
+mod files;
 mod params;
 
+pub use files::{CopyKind, EditKind, RestoreKind, WriteKind, edits_of, parse_mode};
 pub use params::{Param, Shape, check_params, choose_one};
 
 use std::collections::BTreeMap;
@@ -71,6 +73,17 @@ pub trait ActionKind: Send + Sync {
     /// What it may do to the world with these parameters (templates in them are shown as written).
     fn effect(&self, params: &Value) -> Effect;
 
+    /// Whether doing it again does no harm, whatever became of the time before. Its author can say otherwise.
+    fn is_idempotent(&self, params: &Value) -> bool {
+        self.effect(params) == Effect::Read
+    }
+
+    /// Whether it keeps what it replaces, so that `rollback: restore` can put it back.
+    fn keeps_before(&self, params: &Value) -> bool {
+        let _ = params;
+        false
+    }
+
     /// One line for people, with rendered or partly rendered parameters.
     fn show(&self, params: &Value) -> String;
 }
@@ -90,10 +103,22 @@ pub trait TargetKind: Send + Sync {
 }
 
 /// The kinds of actions and targets that a program was built with.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Kinds {
     actions: BTreeMap<String, Arc<dyn ActionKind>>,
     targets: BTreeMap<String, Arc<dyn TargetKind>>,
+}
+
+impl Default for Kinds {
+    /// The kinds that the core itself brings.
+    fn default() -> Self {
+        let mut kinds = Kinds { actions: BTreeMap::new(), targets: BTreeMap::new() };
+        kinds.add_action(Arc::new(CopyKind));
+        kinds.add_action(Arc::new(EditKind));
+        kinds.add_action(Arc::new(RestoreKind));
+        kinds.add_action(Arc::new(WriteKind));
+        kinds
+    }
 }
 
 impl fmt::Debug for Kinds {

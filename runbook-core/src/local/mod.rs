@@ -12,6 +12,7 @@ mod attempt;
 mod capture;
 mod command;
 mod exec;
+mod files;
 mod process;
 mod recover;
 mod table;
@@ -30,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kind::Target;
 use crate::port::{
-    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered,
+    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered, TargetFiles,
 };
 
 pub use attempt::forget;
@@ -107,6 +108,10 @@ impl Connection for LocalConnection {
         stop: CancellationToken,
     ) -> Recovered {
         recover::recover(job, started, output, stop).await
+    }
+
+    fn files(&self) -> Option<&dyn TargetFiles> {
+        Some(self)
     }
 
     async fn file_facts(&self, path: &str) -> Result<Option<FileFacts>, String> {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::TargetFiles;
 use crate::kind::Target;
 use crate::model::Shell;
 use crate::run::Captured;
@@ -59,6 +60,11 @@ pub trait Connection: Send + Sync {
 
     /// Whether `host:port`, as the target sees it, accepts a TCP connection.
     async fn tcp(&self, host: &str, port: u16) -> Result<(), String>;
+
+    /// The target's files; none when it gives no access to them.
+    fn files(&self) -> Option<&dyn TargetFiles> {
+        None
+    }
 
     /// Ends the connection.
     async fn close(&self) {}

@@ -27,6 +27,12 @@ pub trait Executor: Send + Sync {
     /// not `ok`; neither is an error of the engine.
     async fn execute(&self, context: &ActionContext) -> StepResult;
 
+    /// What doing it would change, for people: shown at a gate and in a rehearsal. Changes nothing itself.
+    async fn preview(&self, context: &ActionContext) -> Option<String> {
+        let _ = context;
+        None
+    }
+
     /// Finds out what became of an attempt whose engine was lost. The default says that it cannot.
     async fn recover(&self, context: &ActionContext, started: Timestamp) -> StepResult {
         let _ = (context, started);

@@ -3,6 +3,7 @@
 mod clock;
 mod connector;
 mod executor;
+mod files;
 mod people;
 mod store;
 
@@ -12,6 +13,7 @@ pub use connector::{
     Recovered, Stream,
 };
 pub use executor::{ActionContext, Connections, Executor};
+pub use files::{FileLook, TargetFiles};
 pub use people::{Approver, Ask, Notice, Reply, Reporter};
 pub use store::{
     Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError,

@@ -252,4 +252,13 @@ impl Reader<'_> {
         }
         Some(Place::Many(members))
     }
+
+    /// Where a `copy` without a `target` acts: `app` of `to: app:/etc/app.conf`.
+    pub(super) fn place_of_copy(&self, node: &Node) -> Option<Place> {
+        let map = node.as_map()?;
+        let paths = ["to", "from"].into_iter().filter_map(|key| map.get(key)?.as_str());
+        let mut names = paths.filter_map(|path| path.split_once(':')).map(|(name, _)| name);
+        let name = names.find(|name| self.shared.inventory.target(name).is_some())?;
+        Some(Place::One(TargetRef::Named(name.to_owned())))
+    }
 }

@@ -7,6 +7,7 @@ use super::places::Place;
 use super::reader::{Reader, as_written, better_identifier};
 use crate::diag::{Code, Diagnostic};
 use crate::expr::{Expr, Template};
+use crate::kind::RestoreKind;
 use crate::model::{
     Action, Assertion, Confirm, CustomAction, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure,
     StepSpec, TargetRef, ValueTemplate,
@@ -21,7 +22,10 @@ pub(super) const DEEPEST: usize = 32;
 impl Reader<'_> {
     pub(super) fn step(&mut self, node: &Node) -> Option<Step> {
         let fields = self.fields(node, "a step", &[keys::STEP, keys::ACTIONS, keys::EXECUTORS])?;
-        let place = fields.get("target").and_then(|node| self.place(node));
+        let place = match fields.get("target") {
+            Some(node) => self.place(node),
+            None => fields.get("copy").and_then(|node| self.place_of_copy(node)),
+        };
         let each = self.repetition(&fields, place.as_ref());
         let target = match place {
             Some(Place::One(target)) => Some(target),
@@ -60,7 +64,7 @@ impl Reader<'_> {
         let own_effect = fields.get("effect").and_then(|node| self.effect(node));
         let effect = own_effect.unwrap_or_else(|| self.effect_of(&action));
         let own_idempotent = fields.get("idempotent").and_then(|node| self.bool(node, "`idempotent`"));
-        let idempotent = own_idempotent.unwrap_or(effect == Effect::Read);
+        let idempotent = own_idempotent.unwrap_or(effect == Effect::Read || self.is_idempotent(&action));
         let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
         if let Some(id) = id.as_ref().filter(|_| refused_whole || self.found.len() > said) {
             self.unread.steps.insert(&id.value);
@@ -117,7 +121,7 @@ impl Reader<'_> {
             action,
         };
         let needs = fields.get("needs").and_then(|needs| self.needs(needs, node.span));
-        let rollback = fields.get("rollback").map(|node| self.rollback(node)).unwrap_or_default();
+        let rollback = fields.get("rollback").map(|node| self.rollback(node, &spec)).unwrap_or_default();
         let cleanup = fields.get("cleanup").map(|node| self.steps(node, "`cleanup`")).unwrap_or_default();
         Some(Step { span: node.span, spec: Box::new(spec), needs, children, rollback, cleanup })
     }
@@ -425,11 +429,53 @@ impl Reader<'_> {
         Some(Evidence { label, capture })
     }
 
-    fn rollback(&mut self, node: &Node) -> Vec<Step> {
-        if node.as_str() == Some("restore") {
-            self.not_yet(node.span, "`rollback: restore`");
-            return Vec::new();
+    /// Whether a kind of action says of itself that doing it again does no harm.
+    fn is_idempotent(&self, action: &Action) -> bool {
+        match action {
+            Action::Custom(custom) => self
+                .kinds
+                .action(&custom.kind)
+                .is_some_and(|kind| kind.is_idempotent(&as_written(&custom.params))),
+            _ => false,
         }
-        self.steps(node, "`rollback`")
+    }
+
+    fn rollback(&mut self, node: &Node, of: &StepSpec) -> Vec<Step> {
+        if node.as_str() != Some("restore") {
+            return self.steps(node, "`rollback`");
+        }
+        let Action::Custom(custom) = &of.action else {
+            return self.nothing_to_restore(node, of);
+        };
+        let kind = self.kinds.action(&custom.kind).cloned();
+        if !kind.is_some_and(|kind| kind.keeps_before(&as_written(&custom.params))) {
+            return self.nothing_to_restore(node, of);
+        }
+        let params = CustomAction { kind: RestoreKind::KEY.to_owned(), params: custom.params.clone() };
+        let spec = StepSpec {
+            target: of.target.clone(),
+            effect: Effect::Change,
+            ..StepSpec::plain(Action::Custom(params))
+        };
+        vec![Step {
+            span: node.span,
+            spec: Box::new(spec),
+            needs: None,
+            children: Vec::new(),
+            rollback: Vec::new(),
+            cleanup: Vec::new(),
+        }]
+    }
+
+    fn nothing_to_restore(&mut self, node: &Node, of: &StepSpec) -> Vec<Step> {
+        let message = format!("`{}` keeps nothing that could be restored", of.action.key());
+        let problem = Diagnostic::error(Code::KEY_NOT_HERE, node.span, message);
+        self.report(match of.action.key() {
+            "copy" => problem.help("add `backup: true` to `copy`"),
+            _ => problem.help(
+                "`rollback: restore` is for `write`, `edit` and `copy`; list the steps that undo this one",
+            ),
+        });
+        Vec::new()
     }
 }

@@ -299,6 +299,7 @@ pub fn gate_question(
         effect: gate_effect(plan, node),
         undo: node.rollback.iter().map(|id| undo_line(plan, *id)).collect(),
         show: text(&confirm.show)?,
+        preview: None,
         phrase: text(&confirm.phrase)?,
         irreversible: node.spec.irreversible,
         digest: String::new(),

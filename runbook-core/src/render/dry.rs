@@ -383,6 +383,7 @@ impl Walk {
             effect: node.spec.effect,
             undo: Vec::new(),
             show: None,
+            preview: None,
             phrase: None,
             irreversible: node.spec.irreversible,
             digest: String::new(),

@@ -283,6 +283,10 @@ pub struct GateQuestion {
     /// What its author wants to be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub show: Option<String>,
+    /// What it would change, as far as that could be seen when the question was asked. Not under the digest:
+    /// the decision is for the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<String>,
     /// A text that must be typed to agree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phrase: Option<String>,

@@ -332,6 +332,7 @@ pub(crate) fn question(digest: String) -> GateQuestion {
         effect: runbook_core::model::Effect::Change,
         undo: Vec::new(),
         show: None,
+        preview: None,
         phrase: None,
         irreversible: false,
         digest,

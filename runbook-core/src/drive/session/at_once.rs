@@ -30,6 +30,8 @@ impl Session {
                 Want::Evaluate(id) => events.push(self.evaluate(*id)),
                 Want::Enter(id) => events.push(self.enter(*id)),
                 Want::Return(id) => events.push(self.returned(*id)),
+                // What an executor would change is looked at first, which takes time.
+                Want::OpenGate(id) if self.has_preview(*id) => {}
                 Want::OpenGate(id) => events.push(self.open_gate(*id)),
                 Want::ExpireGate(id) => events.push(Event::GateExpired { node: *id }),
                 Want::TimeOut(id) => events.push(Event::TimedOut { node: *id }),
@@ -122,7 +124,11 @@ impl Session {
         Ok((rendered, scope))
     }
 
-    fn open_gate(&self, id: NodeId) -> Event {
+    pub(super) fn has_preview(&self, id: NodeId) -> bool {
+        matches!(self.node(id).spec.action, Action::Custom(_))
+    }
+
+    pub(super) fn open_gate(&self, id: NodeId) -> Event {
         let question = self.rendered(id).and_then(|(rendered, scope)| {
             gate_question(&self.context.plan, self.node(id), &rendered, &scope)
         });

@@ -56,6 +56,7 @@ impl Session {
                     }
                 }
                 Want::Recover(id, attempt) => self.recover(*id, *attempt),
+                Want::OpenGate(id) if self.has_preview(*id) => self.open_gate_with_preview(*id),
                 _ if want.is_for_people() => self.ask(want),
                 _ => {}
             }
@@ -108,6 +109,25 @@ impl Session {
         self.task(Want::Check(id, stage), async move {
             let checks = checks::ask(&context, &key, &asked, &scope).await;
             vec![Event::Checked { node: id, stage, checks }]
+        });
+    }
+
+    /// Opens a gate that shows what would change.
+    fn open_gate_with_preview(&mut self, id: NodeId) {
+        let opened = self.open_gate(id);
+        let attempt = self.rendered(id).ok().map(|(rendered, scope)| {
+            let number = self.machine.state().node(id).attempt + 1;
+            Attempt { node: id, number, rendered, scope, stop: CancellationToken::new() }
+        });
+        let context = self.context.clone();
+        self.task(Want::OpenGate(id), async move {
+            vec![match (opened, attempt) {
+                (Event::GateOpened { node, mut question }, Some(attempt)) => {
+                    question.preview = attempt.preview(&context).await;
+                    Event::GateOpened { node, question }
+                }
+                (event, _) => event,
+            }]
         });
     }
 
