@@ -57,13 +57,16 @@ pub(super) fn check(unit: Unit<'_>, graph: &Graph<'_>, unread: &Unread, found: &
         }
         let early = Place { at: At::Preconditions, ..Place::inputs_only() };
         uses::of_checks(&runbook.preconditions, &mut |used| {
-            names.expression(used.expr, Place { result: used.result, ..early });
+            names.expression(used.expr, Place { result: used.result, secret: used.secret, ..early });
         });
     }
     for (id, placed) in graph.iter() {
         uses::of_step(&placed.step.spec, &mut |used: Use<'_>| {
-            let place = Place { vars: usize::MAX, result: used.result, at: At::Step(id, used.when) };
-            names.expression(used.expr, place);
+            let at = At::Step(id, used.when);
+            names.expression(
+                used.expr,
+                Place { vars: usize::MAX, result: used.result, secret: used.secret, at },
+            );
         });
     }
     for (_, expr) in unit.outputs {
@@ -78,6 +81,7 @@ struct Place {
     /// How many of the variables are computed.
     vars: usize,
     result: bool,
+    secret: bool,
     at: At,
 }
 
@@ -94,7 +98,7 @@ enum At {
 
 impl Place {
     fn inputs_only() -> Self {
-        Place { vars: usize::MAX, result: false, at: At::Planning }
+        Place { vars: usize::MAX, result: false, secret: false, at: At::Planning }
     }
 
     fn roots(&self) -> impl Iterator<Item = &'static str> {
@@ -147,6 +151,9 @@ impl<'n> Names<'n, '_> {
         let root_span = segment(expr, reference, 0);
         if self.is_item(root, place) {
             return;
+        }
+        if root == "secrets" {
+            return self.secret(expr, reference, place);
         }
         if !ROOTS.contains(&root) {
             return self.unknown_root(root, root_span, place);
@@ -206,18 +213,43 @@ impl<'n> Names<'n, '_> {
         })
     }
 
-    fn unknown_root(&mut self, root: &str, span: Span, place: Place) {
-        let later = match root {
-            "item" => Some(self.unread.item),
-            "secrets" => Some(self.unread.secrets),
-            _ => None,
+    fn secret(&mut self, expr: &Expr, reference: &Reference, place: Place) {
+        if self.unread.secrets {
+            return;
+        }
+        let span = segment(expr, reference, 0);
+        let refuse = |message: &str| Diagnostic::error(Code::SECRET_NOT_HERE, span, message.to_owned());
+        let Some(name) = reference.path.get(1) else {
+            let problem = refuse("secrets cannot be used as a whole");
+            return self.found.push(problem.help("name the one that is needed: `secrets.name`"));
         };
-        if let Some(said) = later {
-            if said {
-                return;
-            }
-            let message = format!("`{root}` in expressions is not supported yet");
-            return self.found.push(Diagnostic::error(Code::NOT_SUPPORTED_YET, span, message));
+        let declared = &self.unit.runbook.secrets;
+        if !declared.iter().any(|(secret, _)| secret.value == *name) {
+            let problem = unknown(segment(expr, reference, 1), format!("there is no secret `{name}`"));
+            let names = || declared.iter().map(|(secret, _)| secret.value.as_str());
+            let problem = self.suggest.add(problem, name, names);
+            return self
+                .found
+                .push(problem.help("declare it under `secrets`: `{env: NAME}` or `{file: path}`"));
+        }
+        if !place.secret {
+            let problem = refuse("a secret would be seen here")
+                .note("commands, conditions, titles and outputs are logged and shown");
+            return self.found.push(problem.help(
+                "pass it in `env:` or `stdin:` of the command, and let the command read it from there",
+            ));
+        }
+        if expr.source().trim() != format!("secrets.{name}") {
+            let problem = refuse("a secret stands alone: it cannot be computed with");
+            self.found.push(
+                problem.help(format!("write `${{{{ secrets.{name} }}}}`, with any other text around it")),
+            );
+        }
+    }
+
+    fn unknown_root(&mut self, root: &str, span: Span, place: Place) {
+        if root == "item" && self.unread.item {
+            return;
         }
         if root == "item" {
             let problem = unknown(span, "there is no `item` here".to_owned());

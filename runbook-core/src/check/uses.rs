@@ -28,6 +28,8 @@ pub(crate) struct Use<'a> {
     pub(crate) result: bool,
     /// Whether it must be true or false.
     pub(crate) condition: bool,
+    /// Whether a secret may stand there: what it yields goes to the action and nowhere else.
+    pub(crate) secret: bool,
 }
 
 /// Collects uses.
@@ -71,7 +73,12 @@ pub(crate) fn of_checks<'a>(checks: &'a [Check], each: &mut dyn FnMut(Use<'a>)) 
 
 impl<'a> Uses<'a, '_> {
     fn add(&mut self, expr: &'a Expr, result: bool, condition: bool) {
-        (self.each)(Use { expr, when: self.when, result, condition });
+        (self.each)(Use { expr, when: self.when, result, condition, secret: false });
+    }
+
+    /// What only the action itself gets to see.
+    fn private(&mut self, expr: &'a Expr) {
+        (self.each)(Use { expr, when: self.when, result: false, condition: false, secret: true });
     }
 
     fn template(&mut self, template: &'a Template) {
@@ -134,14 +141,15 @@ impl<'a> Uses<'a, '_> {
             Command::Argv(arguments) => self.templates(arguments),
             Command::Script(script) => self.template(script),
         }
-        self.templates(run.env.iter().map(|(_, value)| value));
-        self.templates(&run.stdin);
+        for value in run.env.iter().map(|(_, value)| value).chain(&run.stdin) {
+            value.expressions().for_each(|expr| self.private(expr));
+        }
         self.templates(&run.cwd);
     }
 
     fn custom(&mut self, custom: &'a CustomAction) {
         for expr in custom.params.expressions() {
-            self.add(expr, false, false);
+            self.private(expr);
         }
     }
 

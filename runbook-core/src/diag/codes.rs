@@ -270,4 +270,7 @@ codes! {
     BAD_CASE = 609, "a case that can never apply",
         "`otherwise: true` stands last, and every other case has its `when`.",
         "Give the case a `when`, or move it to the end.";
+    SECRET_NOT_HERE = 610, "a secret in a place where it would be seen",
+        "Commands, conditions, titles and outputs are logged and shown; a secret goes only into `env`, `stdin` and the parameters of executors' actions.",
+        "Pass it in `env:` or `stdin:`.";
 }

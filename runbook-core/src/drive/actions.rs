@@ -9,8 +9,8 @@ use super::world::{StepOutput, TaskContext};
 use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::model::{Action, Command, Effect, Expect, Matcher, Over, Run, StepSpec, TargetRef, WaitFor};
-use crate::port::{ActionContext, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Recovered};
-use crate::render::{Rendered, RenderedCommand, RenderedRun, evaluate_outputs, judge};
+use crate::port::{ActionContext, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Notice, Recovered};
+use crate::render::{Rendered, RenderedCommand, RenderedRun, evaluate_outputs, judge, without_marks};
 use crate::run::{Ending, StepResult};
 use crate::value::{Duration, Object};
 
@@ -26,14 +26,17 @@ pub(super) struct Attempt {
 
 impl Attempt {
     /// Carries it out once and judges it.
-    pub(super) async fn act(self, context: TaskContext) -> StepResult {
+    pub(super) async fn act(mut self, context: TaskContext) -> StepResult {
+        if let Err(why) = self.fill_secrets(&context).await {
+            return StepResult::failure(Ending::NotStarted, why);
+        }
         let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
             (Action::Run(_), Some(run)) => match context.connections.get(&self.rendered.target).await {
                 Ok(connection) => {
                     let job = self.job(&context, run.clone(), &node.spec);
                     let report = connection.exec(&job, self.output(&context), self.stop.clone()).await;
-                    self.kept(&context, result_of_report(report))
+                    self.kept(&context, result_of_report(report)).await
                 }
                 Err(error) => {
                     let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
@@ -53,10 +56,27 @@ impl Attempt {
         self.judged(&node.spec, result)
     }
 
+    /// Puts the secrets into what is rendered, now that it is certain that they are needed.
+    async fn fill_secrets(&mut self, context: &TaskContext) -> Result<(), String> {
+        let mut remarks = Vec::new();
+        if let Some(run) = self.rendered.run.take() {
+            self.rendered.run = Some(context.secrets.fill_run(run, &mut remarks).await?);
+        }
+        let params = std::mem::take(&mut self.rendered.params);
+        self.rendered.params = context.secrets.fill_value(params, &mut remarks).await?;
+        for remark in remarks {
+            context.world.notice(&context.plan, &Notice::Remark(&remark));
+        }
+        Ok(())
+    }
+
     /// What it would change, for people.
     pub(super) async fn preview(&self, context: &TaskContext) -> Option<String> {
         let Action::Custom(custom) = &context.plan.node(self.node).spec.action else { return None };
-        context.world.executors.get(&custom.kind)?.preview(&self.action_context(context)).await
+        let preview =
+            context.world.executors.get(&custom.kind)?.preview(&self.action_context(context)).await?;
+        // Secrets are not asked for before somebody has agreed.
+        Some(without_marks(&preview, &self.scope))
     }
 
     /// Asks until all checks pass at once.
@@ -93,14 +113,18 @@ impl Attempt {
     }
 
     /// Finds out what became of it after its engine was lost. What has not begun then never will.
-    pub(super) async fn recover(self, context: TaskContext, started: Timestamp) -> StepResult {
+    pub(super) async fn recover(mut self, context: TaskContext, started: Timestamp) -> StepResult {
+        if let Err(why) = self.fill_secrets(&context).await {
+            // What it wrote could not be masked.
+            return StepResult::failure(Ending::Unknown, why);
+        }
         let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
             (Action::Run(_), Some(run)) => match context.connections.get(&self.rendered.target).await {
                 Ok(connection) => {
                     let job = self.job(&context, run.clone(), &node.spec);
                     match connection.recover(&job, started, self.output(&context), self.stop.clone()).await {
-                        Recovered::Ended(report) => self.kept(&context, result_of_report(*report)),
+                        Recovered::Ended(report) => self.kept(&context, result_of_report(*report)).await,
                         Recovered::NotStarted => StepResult::failure(Ending::NotStarted, "it never began"),
                         Recovered::Unknown(reason) => StepResult::failure(Ending::Unknown, reason),
                     }
@@ -138,14 +162,19 @@ impl Attempt {
     }
 
     fn output(&self, context: &TaskContext) -> Arc<StepOutput> {
-        Arc::new(StepOutput { context: context.clone(), node: self.node })
+        Arc::new(StepOutput::new(context.clone(), self.node))
     }
 
     /// Files of large output are named as the run's directory sees them.
-    fn kept(&self, context: &TaskContext, mut result: StepResult) -> StepResult {
+    async fn kept(&self, context: &TaskContext, mut result: StepResult) -> StepResult {
         let key = &context.plan.node(self.node).key;
         for captured in [&mut result.stdout, &mut result.stderr] {
             if let Some(file) = captured.file.take() {
+                let path = context.attempt_directory(key, self.number).join(&file);
+                if let Err(why) = context.secrets.mask_file(&path, captured).await {
+                    result.fields.insert("note".into(), why.into());
+                    continue;
+                }
                 captured.file = Some(format!("steps/{key}.{}/{file}", self.number));
             }
         }

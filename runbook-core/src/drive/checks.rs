@@ -95,6 +95,7 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
             let target = context.target(&check.target, scope)?;
             let rendered =
                 render_run(&context.plan, run, &target, scope).map_err(|error| error.to_string())?;
+            let rendered = context.secrets.fill_run(rendered, &mut Vec::new()).await?;
             let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
             let job = super::actions::job(context, rendered, key, 1, Some(limit), false);
             let report = connection.exec(&job, Arc::new(()), CancellationToken::new()).await;
@@ -110,6 +111,7 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
                 return Err(format!("no executor in this program knows `{}`", custom.kind));
             };
             let params = custom.params.render(scope).map_err(|error| RenderError::from(error).to_string())?;
+            let params = context.secrets.fill_value(params, &mut Vec::new()).await?;
             let action = ActionContext {
                 params,
                 target: context.target(&check.target, scope)?,

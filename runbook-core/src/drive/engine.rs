@@ -12,9 +12,11 @@ use super::world::World;
 use crate::files;
 use crate::ids::RunId;
 use crate::kind::Kinds;
-use crate::local::LocalConnector;
+use crate::local::{LocalConnector, LocalSecrets};
 use crate::plan::Plan;
-use crate::port::{Approver, Clock, Connector, Executor, LockState, Reporter, RunRecord, Store, SystemClock};
+use crate::port::{
+    Approver, Clock, Connector, Executor, LockState, Reporter, RunRecord, Secrets, Store, SystemClock,
+};
 use crate::run::{Answerer, Event, Machine, Outcome, Undoing};
 use crate::store::{MemoryStore, new_run_id, this_process};
 use crate::value::Duration;
@@ -63,6 +65,7 @@ pub struct EngineBuilder {
     reporters: Vec<Arc<dyn Reporter>>,
     clock: Option<Arc<dyn Clock>>,
     jobs: Option<usize>,
+    secrets: Option<Arc<dyn Secrets>>,
     identity: Option<String>,
     grace: Option<Duration>,
 }
@@ -110,6 +113,12 @@ impl EngineBuilder {
         self
     }
 
+    /// Where the values of secrets come from; this machine's environment, files and commands unless said otherwise.
+    pub fn secrets(mut self, secrets: Arc<dyn Secrets>) -> Self {
+        self.secrets = Some(secrets);
+        self
+    }
+
     /// On whose behalf runs are started; `unknown` unless said otherwise.
     pub fn identity(mut self, who: impl Into<String>) -> Self {
         self.identity = Some(who.into());
@@ -141,6 +150,7 @@ impl EngineBuilder {
             reporters: self.reporters,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             jobs: self.jobs.unwrap_or(8),
+            secrets: self.secrets.unwrap_or_else(|| Arc::new(LocalSecrets)),
             identity: self.identity.unwrap_or_else(|| "unknown".to_owned()),
             grace: self.grace.unwrap_or(Duration::from_secs(5)),
         };

@@ -8,6 +8,7 @@ mod answers;
 mod checks;
 mod engine;
 mod outcome;
+mod secrets;
 mod session;
 mod stream;
 mod world;

@@ -18,6 +18,7 @@ use log::WRITE_WITHIN;
 use super::actions::Attempt;
 use super::answers;
 use super::outcome::{EngineError, RunEnd};
+use super::secrets::RunSecrets;
 use super::world::{RunConnections, TaskContext, World};
 use crate::ids::NodeId;
 use crate::port::{EngineClaim, Notice, RunRecord};
@@ -76,16 +77,18 @@ impl Session {
     pub(super) fn new(world: Arc<World>, begin: Begin, interrupts: mpsc::UnboundedReceiver<String>) -> Self {
         let Begin { record, claim, machine, then } = begin;
         let facts = RunFacts { id: record.id.to_string(), started: record.started };
+        let secrets = Arc::new(RunSecrets::new(machine.plan(), Arc::clone(&world.secrets)));
         let context = TaskContext {
             connections: Arc::new(RunConnections::new(Arc::clone(&world))),
             world: Arc::clone(&world),
             plan: Arc::clone(machine.plan()),
             run: record.id.to_string(),
+            secrets: Arc::clone(&secrets),
             checks: Arc::new(Semaphore::new(world.jobs)),
             directory: world.store.directory(&record.id),
         };
         Session {
-            scopes: Scopes::new(machine.plan(), &facts),
+            scopes: Scopes::new(machine.plan(), &facts, secrets.marks().clone()),
             world,
             record,
             claim,
@@ -127,6 +130,7 @@ impl Session {
             Event::Attached { by: self.world.identity.clone(), engine: env!("CARGO_PKG_VERSION").to_owned() };
         let mut first = vec![attached];
         first.extend(self.then.take());
+        self.learn_secrets().await;
         self.commit(first).await?;
         loop {
             if self.machine.state().finished.is_some() {
@@ -172,6 +176,30 @@ impl Session {
                 self.write().await?;
             }
             self.wait(wake, people).await?;
+        }
+    }
+
+    /// What earlier engines of this run have used may show up in anything that is still to come.
+    async fn learn_secrets(&self) {
+        if self.context.plan.secrets.is_empty() {
+            return;
+        }
+        let (plan, state) = (self.machine.plan(), self.machine.state());
+        let mut used = Vec::new();
+        for (_, node) in plan.iter().filter(|(id, _)| state.node(*id).attempt > 0) {
+            for expr in super::actions::action_expressions(&node.spec) {
+                used.extend(expr.references().into_iter().filter_map(
+                    |reference| match &reference.path[..] {
+                        [root, name, ..] if root == "secrets" => Some(name.clone()),
+                        _ => None,
+                    },
+                ));
+            }
+        }
+        used.sort();
+        used.dedup();
+        for remark in self.context.secrets.learn(&used).await {
+            self.world.notice(&self.context.plan, &Notice::Remark(&remark));
         }
     }
 

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex};
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 
+use super::secrets::RunSecrets;
 use crate::ids::NodeId;
 use crate::kind::Target;
+use crate::mask::MaskStream;
 use crate::model::TargetRef;
 use crate::plan::Plan;
 use crate::port::{
     Approver, Clock, ConnectError, Connection, Connections, Connector, Executor, Notice, OutputSink,
-    Reporter, Store, Stream,
+    Reporter, Secrets, Store, Stream,
 };
 use crate::render::resolve_target;
 use crate::run::{Entry, State};
@@ -29,6 +31,7 @@ pub(super) struct World {
     pub(super) reporters: Vec<Arc<dyn Reporter>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) jobs: usize,
+    pub(super) secrets: Arc<dyn Secrets>,
     pub(super) identity: String,
     pub(super) grace: Duration,
 }
@@ -107,6 +110,7 @@ pub(super) struct TaskContext {
     pub(super) plan: Arc<Plan>,
     pub(super) connections: Arc<RunConnections>,
     pub(super) run: String,
+    pub(super) secrets: Arc<RunSecrets>,
     /// Checks that may be asked at once, apart from actions.
     pub(super) checks: Arc<Semaphore>,
     pub(super) directory: PathBuf,
@@ -127,15 +131,45 @@ impl TaskContext {
     }
 }
 
-/// Passes a step's output on to the reporters.
+/// Passes a step's output on to the reporters, without the secrets in it.
 pub(super) struct StepOutput {
-    pub(super) context: TaskContext,
-    pub(super) node: NodeId,
+    context: TaskContext,
+    node: NodeId,
+    /// One for each stream: a secret may come in pieces.
+    masks: StdMutex<[MaskStream; 2]>,
+}
+
+impl StepOutput {
+    pub(super) fn new(context: TaskContext, node: NodeId) -> Self {
+        let masks = StdMutex::new([context.secrets.masker.stream(), context.secrets.masker.stream()]);
+        StepOutput { context, node, masks }
+    }
+
+    fn tell(&self, stream: Stream, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let notice = Notice::Output { node: self.node, stream, bytes };
+            self.context.world.notice(&self.context.plan, &notice);
+        }
+    }
 }
 
 impl OutputSink for StepOutput {
     fn chunk(&self, stream: Stream, bytes: &[u8]) {
-        let notice = Notice::Output { node: self.node, stream, bytes };
-        self.context.world.notice(&self.context.plan, &notice);
+        let place = usize::from(stream == Stream::Stderr);
+        let mut masks = self.masks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let shown = masks[place].push(bytes);
+        drop(masks);
+        self.tell(stream, &shown);
+    }
+}
+
+impl Drop for StepOutput {
+    fn drop(&mut self) {
+        let masks = self.masks.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fresh = || self.context.secrets.masker.stream();
+        let rest = std::mem::replace(masks, [fresh(), fresh()]).map(MaskStream::finish);
+        for (stream, rest) in [Stream::Stdout, Stream::Stderr].into_iter().zip(rest) {
+            self.tell(stream, &rest);
+        }
     }
 }

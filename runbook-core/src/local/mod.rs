@@ -15,6 +15,7 @@ mod exec;
 mod files;
 mod process;
 mod recover;
+mod secrets;
 mod table;
 
 use std::ffi::OsString;
@@ -35,6 +36,7 @@ use crate::port::{
 };
 
 pub use attempt::forget;
+pub use secrets::LocalSecrets;
 
 /// How long another machine may take to accept a connection.
 const TCP_LIMIT: Duration = Duration::from_secs(5);

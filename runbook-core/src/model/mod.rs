@@ -7,12 +7,14 @@ mod check;
 mod flow;
 mod input;
 mod place;
+mod secret;
 
 pub use action::{Action, Assertion, Command, CustomAction, Manual, Run, Shell, ValueTemplate, WaitFor};
 pub use check::{Check, CheckKind, Expect, FileProbe, Matcher, Retry, TcpProbe, TextMatcher};
 pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
 pub use input::{Input, InputError, InputType};
 pub use place::{Inventory, NamedTarget, TargetRef};
+pub use secret::SecretSource;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +35,8 @@ pub struct Runbook {
     pub inputs: Vec<Input>,
     /// Computed once, in order.
     pub vars: Vec<(Spanned<String>, ValueTemplate)>,
+    /// What must stay secret.
+    pub secrets: Vec<(Spanned<String>, SecretSource)>,
     /// Where steps act.
     pub inventory: Inventory,
     /// Lists of steps that are called by name.

@@ -116,6 +116,7 @@ impl Plan {
             env,
             lock: plan_lock,
             preconditions: runbook.preconditions.clone(),
+            secrets: runbook.secrets.iter().map(|(name, from)| (name.value.clone(), from.clone())).collect(),
             targets,
             nodes,
             frames,

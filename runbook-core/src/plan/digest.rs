@@ -55,6 +55,7 @@ impl Plan {
             env: self.env.clone(),
             lock: self.lock.clone(),
             preconditions: self.preconditions.clone(),
+            secrets: self.secrets.clone(),
             targets: self.targets.clone(),
             nodes: Vec::new(),
             frames: self.frames.clone(),

@@ -17,7 +17,7 @@ pub use build::PlanRequest;
 pub use digest::PlanError;
 pub use frame::{Frame, FrameId, FrameKind};
 pub use grow::Item;
-pub use preview::Preview;
+pub use preview::{Preview, shown_secret};
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
 
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::kind::Target;
-use crate::model::{Check, Metadata, OnConflict, RollbackMode, StepSpec};
+use crate::model::{Check, Metadata, OnConflict, RollbackMode, SecretSource, StepSpec};
 use crate::value::Object;
 
 /// The layout of stored plans; a plan of another layout is refused, never guessed at.
@@ -55,6 +55,9 @@ pub struct Plan {
     /// Checks before anything happens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preconditions: Vec<Check>,
+    /// Where secrets come from; their values are in no plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<(String, SecretSource)>,
     /// The declared targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,

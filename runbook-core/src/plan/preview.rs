@@ -18,6 +18,11 @@ pub struct Preview {
     items: Vec<String>,
 }
 
+/// What people see instead of the secret `name`.
+pub fn shown_secret(name: &str) -> String {
+    format!("[secret {name}]")
+}
+
 /// A part of a rendered text.
 enum Shown {
     Known(String),
@@ -32,6 +37,8 @@ impl Plan {
         scope.insert("inputs".into(), Value::Object(self.inputs.clone()));
         scope.insert("vars".into(), Value::Object(self.vars.clone()));
         scope.insert("env".into(), Value::Object(self.env.clone()));
+        let secrets = self.secrets.iter().map(|(name, _)| (name.clone(), shown_secret(name).into()));
+        scope.insert("secrets".into(), Value::Object(secrets.collect()));
         Preview { scope, items: Vec::new() }
     }
 }

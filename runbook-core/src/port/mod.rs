@@ -5,6 +5,7 @@ mod connector;
 mod executor;
 mod files;
 mod people;
+mod secrets;
 mod store;
 
 pub use clock::{Clock, SystemClock};
@@ -15,6 +16,7 @@ pub use connector::{
 pub use executor::{ActionContext, Connections, Executor};
 pub use files::{FileLook, TargetFiles};
 pub use people::{Approver, Ask, Notice, Reply, Reporter};
+pub use secrets::{SecretRequest, Secrets};
 pub use store::{
     Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError,
 };

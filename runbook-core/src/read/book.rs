@@ -30,7 +30,6 @@ impl Reader<'_> {
             return None;
         }
         let fields = self.fields(root, "a runbook", &[keys::RUNBOOK])?;
-        self.unread.secrets = fields.has("secrets");
         let meta = self.metadata(&fields);
         self.tables(&fields);
         self.resolve_groups();
@@ -57,12 +56,15 @@ impl Reader<'_> {
         let outputs = outputs.into_iter().collect();
         if self.shared.incomplete {
             self.unread.vars.insert_all();
+            self.unread.secrets = true;
         }
-        let super::share::Shared { inventory, vars, procedures, .. } = std::mem::take(&mut self.shared);
+        let super::share::Shared { inventory, vars, procedures, secrets, .. } =
+            std::mem::take(&mut self.shared);
         Some(Runbook {
             meta,
             inputs,
             vars,
+            secrets,
             inventory,
             procedures,
             lock,

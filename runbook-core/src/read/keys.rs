@@ -28,7 +28,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("include", Now),
     ("inputs", Now),
     ("vars", Now),
-    ("secrets", Later),
+    ("secrets", Now),
     ("targets", Now),
     ("groups", Now),
     ("contacts", Later),
@@ -83,13 +83,15 @@ pub(super) const INVENTORY: &[Key] = &[
     ("description", Now),
     ("include", Now),
     ("vars", Now),
-    ("secrets", Later),
+    ("secrets", Now),
     ("targets", Now),
     ("groups", Now),
     ("contacts", Later),
     ("channels", Later),
     ("policy", Later),
 ];
+
+pub(super) const SECRET: &[Key] = &[("env", Now), ("file", Now), ("command", Now), ("prompt", Now)];
 
 pub(super) const TARGET: &[Key] = &[("title", Now), ("cwd", Now), ("vars", Now), ("become", Later)];
 

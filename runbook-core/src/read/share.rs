@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::sets::TargetSet;
 use super::{Defaults, File};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Action, Inventory, Procedure, Step, StepSpec, TargetRef, ValueTemplate};
+use crate::model::{Action, Inventory, Procedure, SecretSource, Step, StepSpec, TargetRef, ValueTemplate};
 use crate::source::{Source, SourceId, Span, Spanned};
 use crate::yaml::{self, Node};
 
@@ -21,6 +21,7 @@ pub(super) struct Shared {
     pub(super) groups: Vec<(Spanned<String>, TargetSet, Span)>,
     pub(super) vars: Vec<(Spanned<String>, ValueTemplate)>,
     pub(super) procedures: Vec<Procedure>,
+    pub(super) secrets: Vec<(Spanned<String>, SecretSource)>,
     /// Names of the files that are read, in the order in which they were begun.
     pub(super) files: Vec<String>,
     /// Those that are being read.
@@ -151,6 +152,9 @@ impl Reader<'_> {
         if let Some(node) = fields.get("groups") {
             self.groups(node);
         }
+        if let Some(node) = fields.get("secrets") {
+            self.secrets(node);
+        }
     }
 
     /// Adds variables of an included file before those of the file itself.
@@ -163,6 +167,75 @@ impl Reader<'_> {
                 self.shared.vars.push((name, value));
             }
         }
+    }
+
+    fn secrets(&mut self, node: &Node) {
+        let Some(map) = node.as_map() else {
+            self.unread.secrets = true;
+            return self.wrong_type(node, "`secrets`", "a map of names, such as `{token: {env: APP_TOKEN}}`");
+        };
+        for (name, node) in map.iter() {
+            self.identifier(name, "a secret");
+            let first = self.shared.secrets.iter().find(|(first, _)| first.value == name.value);
+            if let Some(first) = first.map(|(first, _)| first.span) {
+                self.defined_twice("secret", name, first);
+                continue;
+            }
+            match self.secret_source(node) {
+                Some(source) => self.shared.secrets.push((name.clone(), source)),
+                None => self.unread.secrets = true,
+            }
+        }
+    }
+
+    fn secret_source(&mut self, node: &Node) -> Option<SecretSource> {
+        if node.as_scalar().is_some() {
+            let message = "a secret is never written into a file";
+            let problem = Diagnostic::error(Code::WRONG_TYPE, node.span, message);
+            self.report(problem.help("say where it comes from: `{env: NAME}`, `{file: path}`, `{command: [argv]}` or `{prompt: text}`"));
+            return None;
+        }
+        let fields = self.fields(node, "a secret", &[keys::SECRET])?;
+        let mut sources =
+            fields.map.iter().filter(|(key, _)| keys::SECRET.iter().any(|(name, _)| *name == key.value));
+        let Some((key, value)) = sources.next() else {
+            if !fields.has_hints() {
+                let problem =
+                    Diagnostic::error(Code::MISSING_KEY, node.span, "this secret comes from nowhere");
+                self.report(problem.help("add one of `env`, `file`, `command`, `prompt`"));
+            }
+            return None;
+        };
+        if let Some((second, _)) = sources.next() {
+            let message = format!("`{}` and `{}` in one secret", key.value, second.value);
+            self.report(
+                Diagnostic::error(Code::SEVERAL_ACTIONS, second.span, message)
+                    .also(key.span, "the first source"),
+            );
+        }
+        Some(match key.value.as_str() {
+            "env" => SecretSource::Env(self.template(value, "`env`")?),
+            "file" => SecretSource::File(self.template(value, "`file`")?),
+            "prompt" => SecretSource::Prompt(self.template(value, "`prompt`")?),
+            _ if value.as_scalar().is_some() => {
+                let message = "the command of a secret is a list: no shell reads it";
+                let problem = Diagnostic::error(Code::WRONG_TYPE, value.span, message);
+                self.report(problem.help("write `command: [pass, show, app/token]`"));
+                return None;
+            }
+            _ => {
+                let argv = self.templates(value, "`command`");
+                if argv.is_empty() {
+                    self.report(Diagnostic::error(
+                        Code::EMPTY_LIST,
+                        value.span,
+                        "`command` holds no command",
+                    ));
+                    return None;
+                }
+                SecretSource::Command(argv)
+            }
+        })
     }
 
     pub(super) fn defined_twice(&mut self, what: &str, name: &Spanned<String>, first: Span) {

@@ -8,7 +8,7 @@ use crate::expr::{EvalError, Piece, Template};
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::model::{Action, Command, Run, Shell, TargetRef};
-use crate::plan::{Node, Plan};
+use crate::plan::{Node, Plan, shown_secret};
 use crate::run::GateQuestion;
 use crate::shell::{self, Dialect, Part};
 use crate::value::{Object, Value, display, type_name};
@@ -120,7 +120,25 @@ pub fn render_action(
         "run": run.as_ref().map(RenderedRun::decides),
         "params": params,
     });
-    Ok(Rendered { target, run, params, shown, digest: sha256(&decides.to_string()) })
+    // What stands for a secret differs from engine to engine, and is not for people.
+    let (shown, decides) = (without_marks(&shown, scope), without_marks(&decides.to_string(), scope));
+    Ok(Rendered { target, run, params, shown, digest: sha256(&decides) })
+}
+
+/// `text` with the names of secrets in place of what stands for them.
+pub(crate) fn without_marks(text: &str, scope: &Object) -> String {
+    let Some(Value::Object(marks)) = scope.get("secrets") else { return text.to_owned() };
+    let mut text = text.to_owned();
+    for (name, mark) in marks {
+        let mark = mark.as_str().unwrap_or_default();
+        // As it is, and as JSON writes it.
+        for mark in [mark.to_owned(), mark.replace('\u{1}', "\\u0001")] {
+            if !mark.is_empty() && text.contains(&mark) {
+                text = text.replace(&mark, &shown_secret(name));
+            }
+        }
+    }
+    text
 }
 
 /// How many members of a group a question lists.

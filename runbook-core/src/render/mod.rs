@@ -7,6 +7,7 @@ mod enter;
 mod judge;
 mod scope;
 
+pub(crate) use action::without_marks;
 pub use action::{
     RenderError, Rendered, RenderedCommand, RenderedRun, gate_question, render_action, render_run,
 };

@@ -30,16 +30,18 @@ pub struct Scopes {
     /// How many nodes of the plan are in there.
     known: usize,
     run: Object,
+    /// What stands for each secret.
+    secrets: Object,
 }
 
 impl Scopes {
-    /// The scopes of a run of `plan`.
-    pub fn new(plan: &Plan, run: &RunFacts) -> Self {
+    /// The scopes of a run of `plan`, in which `secrets` stand for the secrets.
+    pub fn new(plan: &Plan, run: &RunFacts, secrets: Object) -> Self {
         let mut facts = Object::new();
         facts.insert("id".into(), run.id.clone().into());
         facts.insert("started".into(), run.started.to_string().into());
         facts.insert("runbook".into(), plan.runbook.name.clone().into());
-        let mut scopes = Scopes { by_id: HashMap::new(), known: 0, run: facts };
+        let mut scopes = Scopes { by_id: HashMap::new(), known: 0, run: facts, secrets };
         scopes.grow(plan);
         scopes
     }
@@ -113,6 +115,9 @@ impl Scopes {
         scope.insert("vars".into(), Value::Object(given.1.clone()));
         scope.insert("env".into(), Value::Object(plan.env.clone()));
         scope.insert("run".into(), Value::Object(self.run.clone()));
+        if !self.secrets.is_empty() {
+            scope.insert("secrets".into(), Value::Object(self.secrets.clone()));
+        }
         for (_, around) in plan.frames_around(frame) {
             if let FrameKind::Item { name, value, target: None, .. } = &around.kind {
                 for name in name.iter().map(String::as_str).chain(["item"]) {

@@ -25,6 +25,7 @@ impl Session {
         let mut admitted = Vec::with_capacity(events.len());
         let mut must_be_written = false;
         for event in events {
+            let event = self.masked(event);
             let fits = self.machine.admit(&event).is_ok();
             admitted.push(fits);
             if fits {
@@ -44,6 +45,17 @@ impl Session {
             self.unwritten_since.get_or_insert_with(Instant::now);
         }
         Ok(admitted)
+    }
+
+    /// `event` without the secrets in it.
+    fn masked(&self, event: Event) -> Event {
+        let masker = &self.context.secrets.masker;
+        if masker.is_empty() {
+            return event;
+        }
+        let masked = serde_json::to_value(&event).map(|value| masker.mask_value(&value));
+        // An event is data; what masking leaves of it has the same form.
+        masked.and_then(serde_json::from_value).unwrap_or(event)
     }
 
     /// Writes what has not been written yet, and tells everybody.
