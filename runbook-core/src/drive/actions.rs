@@ -53,7 +53,7 @@ impl Attempt {
             },
             _ => StepResult::failure(Ending::NotStarted, "this action is not carried out by an executor"),
         };
-        self.judged(&node.spec, result)
+        self.judged(&node.spec, context.secrets.mask_result(result))
     }
 
     /// Puts the secrets into what is rendered, now that it is certain that they are needed.
@@ -137,7 +137,7 @@ impl Attempt {
             },
             _ => StepResult::failure(Ending::Unknown, "nobody can be asked what became of it"),
         };
-        self.judged(&node.spec, result)
+        self.judged(&node.spec, context.secrets.mask_result(result))
     }
 
     fn job(&self, context: &TaskContext, run: RenderedRun, spec: &StepSpec) -> ExecJob {
@@ -171,6 +171,7 @@ impl Attempt {
         for captured in [&mut result.stdout, &mut result.stderr] {
             if let Some(file) = captured.file.take() {
                 let path = context.attempt_directory(key, self.number).join(&file);
+                captured.file = Some(file.clone());
                 if let Err(why) = context.secrets.mask_file(&path, captured).await {
                     result.fields.insert("note".into(), why.into());
                     continue;

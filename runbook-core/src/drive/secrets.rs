@@ -15,7 +15,7 @@ use crate::model::SecretSource;
 use crate::plan::Plan;
 use crate::port::{SecretRequest, Secrets};
 use crate::render::RenderedRun;
-use crate::run::Captured;
+use crate::run::{Captured, StepResult};
 use crate::value::{Object, Value};
 
 /// The secrets of one run.
@@ -113,13 +113,29 @@ impl RunSecrets {
         }
         let (path, stream) = (path.to_owned(), self.masker.stream());
         let masked = tokio::task::spawn_blocking(move || masked_file(&path, stream)).await;
-        let (bytes, sha256) = masked
+        let masked = masked
             .map_err(|error| error.to_string())
-            .and_then(|masked| masked.map_err(|error| error.to_string()))
-            .map_err(|why| format!("the output could not be masked and is not kept: {why}"))?;
-        captured.bytes = bytes;
-        captured.sha256 = Some(sha256);
+            .and_then(|masked| masked.map_err(|error| error.to_string()));
+        // Cut anew: where the text was cut before may be in the middle of a secret.
+        *captured = masked
+            .map(|masked| Captured { file: captured.file.take(), ..masked })
+            .map_err(|why| format!("the output could not be masked and is not kept: {why}"))
+            .inspect_err(|_| *captured = Captured::default())?;
         Ok(())
+    }
+
+    /// `result` without the secrets in it. Before anything is computed from it.
+    pub(super) fn mask_result(&self, mut result: StepResult) -> StepResult {
+        if self.masker.is_empty() {
+            return result;
+        }
+        for captured in [&mut result.stdout, &mut result.stderr] {
+            captured.head = self.masker.mask_str(&captured.head).into_owned();
+            captured.tail = captured.tail.take().map(|tail| self.masker.mask_str(&tail).into_owned());
+        }
+        result.fields = self.masker.mask_object(&result.fields);
+        result.reason = result.reason.map(|reason| self.masker.mask_str(&reason).into_owned());
+        result
     }
 
     /// Makes the secrets that earlier engines of the run have used known to the masker.
@@ -178,12 +194,13 @@ fn secret_request(plan: &Plan, source: &SecretSource) -> Result<SecretRequest, S
 }
 
 /// Puts the masked content of `path` in its place; the file is gone when that fails.
-fn masked_file(path: &Path, mut stream: MaskStream) -> io::Result<(u64, String)> {
-    let mut rewrite = || -> io::Result<(u64, String)> {
+fn masked_file(path: &Path, mut stream: MaskStream) -> io::Result<Captured> {
+    let mut rewrite = || -> io::Result<Captured> {
         let mut from = File::open(path)?;
         let directory = path.parent().unwrap_or(Path::new("."));
         let mut to = tempfile::NamedTempFile::new_in(directory)?;
         let (mut hash, mut bytes) = (Sha256::new(), 0);
+        let (mut head, mut tail) = (Vec::new(), Vec::new());
         let mut buffer = vec![0; 64 * 1024];
         loop {
             let read = from.read(&mut buffer)?;
@@ -194,12 +211,21 @@ fn masked_file(path: &Path, mut stream: MaskStream) -> io::Result<(u64, String)>
             to.write_all(&masked)?;
             hash.update(&masked);
             bytes += masked.len() as u64;
+            head.extend(masked.iter().take(Captured::ENDS.saturating_sub(head.len())));
+            tail.extend_from_slice(&masked);
+            tail.drain(..tail.len().saturating_sub(Captured::ENDS));
             if read == 0 {
                 break;
             }
         }
         to.persist(path)?;
-        Ok((bytes, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Captured {
+            head: String::from_utf8_lossy(&head).into_owned(),
+            tail: Some(String::from_utf8_lossy(&tail).into_owned()),
+            bytes,
+            sha256: Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            file: None,
+        })
     };
     rewrite().inspect_err(|_| {
         // Better no output than one with a secret in it.
