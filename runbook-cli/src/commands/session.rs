@@ -47,8 +47,8 @@ impl Stage {
         let user = identity::user();
         let console = (!session.non_interactive).then(|| Terminal::find(&screen, paint)).flatten();
         let console = console.map(|terminal| Arc::new(terminal) as Arc<dyn Console>);
-        let desk = Desk::new(Flags::of(session), console, user.clone());
-        let mut builder = builder(store, &user).approver(Arc::new(desk));
+        let desk = Arc::new(Desk::new(Flags::of(session), console, user.clone()));
+        let mut builder = builder(store, &user).approver(desk.clone()).secrets(desk);
         if let Some(jobs) = session.jobs {
             builder = builder.jobs(jobs.into());
         }

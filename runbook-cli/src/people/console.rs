@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::sync::oneshot;
 
 use crate::render::screen::{Hold, Screen};
@@ -25,6 +26,9 @@ pub(crate) trait Dialogue: Send + Sync {
 
     /// The next line that is typed, without its end; `None` when nobody is there (any more).
     async fn line(&self) -> Option<String>;
+
+    /// The same, without showing what is typed.
+    async fn hidden_line(&self) -> Option<String>;
 
     /// How to paint what is said.
     fn paint(&self) -> Paint;
@@ -92,8 +96,41 @@ impl Dialogue for Talk {
         line
     }
 
+    async fn hidden_line(&self) -> Option<String> {
+        let _silence = Silence::begin();
+        let line = self.line().await;
+        // The line break was not shown either.
+        self.say("\n");
+        line
+    }
+
     fn paint(&self) -> Paint {
         self.paint
+    }
+}
+
+/// The terminal shows nothing of what is typed, until this is dropped.
+struct Silence {
+    before: Option<Termios>,
+}
+
+impl Silence {
+    fn begin() -> Self {
+        let before = tcgetattr(io::stdin()).ok();
+        if let Some(mut quiet) = before.clone() {
+            quiet.local_modes.remove(LocalModes::ECHO);
+            // Where that is not possible nothing was promised by the terminal.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &quiet);
+        }
+        Silence { before }
+    }
+}
+
+impl Drop for Silence {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
     }
 }
 

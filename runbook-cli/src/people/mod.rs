@@ -7,12 +7,15 @@ pub(crate) mod prompt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use runbook_core::local::LocalSecrets;
+use runbook_core::mask::SecretText;
 use runbook_core::plan::Plan;
-use runbook_core::port::{Approver, Ask, Reply};
+use runbook_core::port::{Approver, Ask, Reply, SecretRequest, Secrets};
 use runbook_core::run::Answerer;
 
 use self::console::Console;
 use self::flags::Flags;
+use crate::text::safe_line;
 
 /// Asks the flags, then the terminal if there is one.
 pub(crate) struct Desk {
@@ -41,5 +44,22 @@ impl Approver for Desk {
         let talk = console.open();
         let reply = prompt::ask(talk.as_ref(), plan, ask).await?;
         Some((reply, Answerer::new(&self.user, "terminal")))
+    }
+}
+
+#[async_trait]
+impl Secrets for Desk {
+    async fn get(&self, name: &str, request: &SecretRequest) -> Result<SecretText, String> {
+        let SecretRequest::Prompt(question) = request else {
+            return LocalSecrets.get(name, request).await;
+        };
+        let Some(console) = &self.console else { return LocalSecrets.get(name, request).await };
+        let _turn = self.turn.lock().await;
+        let talk = console.open();
+        talk.say(&format!("{} ", safe_line(question)));
+        match talk.hidden_line().await {
+            Some(line) if !line.is_empty() => Ok(SecretText::new(line)),
+            _ => Err("nothing was typed".to_owned()),
+        }
     }
 }

@@ -34,6 +34,10 @@ impl Dialogue for Script {
     async fn line(&self) -> Option<String> {
         self.lines.lock().unwrap().pop().map(str::to_owned)
     }
+    async fn hidden_line(&self) -> Option<String> {
+        self.line().await
+    }
+
     fn paint(&self) -> Paint {
         Paint::none()
     }
