@@ -6,6 +6,7 @@ use runbook_core::drive::{gate_token, manual_token};
 use runbook_core::ids::NodeId;
 use runbook_core::model::Action;
 use runbook_core::port::{Reply, Store};
+use runbook_core::render::manual_form;
 use runbook_core::run::{Decision, GateQuestion, Machine, Phase};
 use runbook_core::value::Object;
 
@@ -31,10 +32,9 @@ pub(crate) fn approve(command: &Approve, state: &StateDir) -> Result<Exit, Fault
             Ok((Reply::Gate { decision: Decision::Approve }, "approved"))
         }
         Waiting::Manual => {
-            let Action::Manual(manual) = &machine.plan().node(node).spec.action else {
-                return Err(Fault::failed("the step is not a manual one"));
-            };
-            let fields = fields(manual, given.iter().copied())?;
+            let form = manual_form(machine.plan(), machine.state(), node);
+            let form = form.map_err(|error| Fault::failed(error.to_string()))?;
+            let fields = fields(&form, given.iter().copied())?;
             Ok((Reply::Manual { done: true, fields, note: command.note.clone() }, "recorded as done"))
         }
     })

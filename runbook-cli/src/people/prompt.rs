@@ -121,6 +121,9 @@ async fn manual(
     form: &Manual,
 ) -> Option<Reply> {
     talk.say(&format!("  {}\n", safe(instructions.trim_end()).replace('\n', "\n  ")));
+    for link in &form.links {
+        talk.say(&format!("  {}: {}\n", safe_line(&link.title), safe_line(&link.url)));
+    }
     let mut done = true;
     for item in checklist {
         let options = [

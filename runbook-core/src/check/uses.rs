@@ -96,9 +96,10 @@ impl<'a> Uses<'a, '_> {
     fn action(&mut self, action: &'a Action) {
         match action {
             Action::Run(run) => self.run(run),
-            Action::Manual(Manual { instructions, checklist, fields: _ }) => {
+            Action::Manual(Manual { instructions, checklist, fields, links: _ }) => {
                 self.template(instructions);
                 self.templates(checklist);
+                self.templates(fields.iter().filter_map(|field| field.options_from.as_ref()));
             }
             Action::Assert(assertions) => {
                 for assertion in assertions {

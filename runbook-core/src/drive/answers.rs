@@ -1,9 +1,10 @@
 //! Answers of people: what they are called in the store, and which event each becomes.
 
 use crate::ids::NodeId;
-use crate::model::{Action, Input};
+use crate::model::Input;
 use crate::plan::Plan;
 use crate::port::Reply;
+use crate::render::manual_form;
 use crate::run::{Answerer, Ending, Event, Phase, Resolution, State, StepResult, Want};
 use crate::value::{Object, Value};
 
@@ -60,10 +61,10 @@ pub(super) fn event_of(want: &Want, plan: &Plan, state: &State, reply: Reply, by
         },
         (Want::AskManual(node), Reply::Manual { done, fields, note }) => {
             let attempt = state.node(*node).attempt + 1;
-            let fields = match &plan.node(*node).spec.action {
-                // Values that do not fit are no answer; whoever asks checks them first and says why.
-                Action::Manual(manual) if done => complete_fields(&manual.fields, &fields).ok()?,
-                _ => fields,
+            // Values that do not fit are no answer; whoever asks checks them first and says why.
+            let fields = match done {
+                true => complete_fields(&manual_form(plan, state, *node).ok()?.fields, &fields).ok()?,
+                false => fields,
             };
             Event::Ended { node: *node, attempt, result: Box::new(manual_result(done, fields, note, by)) }
         }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Check, Each, Input, Remedies};
+use super::{Call, Check, Each, Input, Link, Remedies};
 use crate::expr::{Expr, Template};
 use crate::value::{Duration, Object, Value};
 
@@ -151,6 +151,9 @@ pub struct Manual {
     /// Points to tick.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checklist: Vec<Template>,
+    /// Where to look further.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
     /// Values the person gives; they become outputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Input>,

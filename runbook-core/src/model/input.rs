@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::expr::Template;
 use crate::source::Spanned;
 use crate::value::{Duration, Value, display, type_name};
 
@@ -24,6 +25,9 @@ pub struct Input {
     /// The only values allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<Value>,
+    /// The list of values allowed, when an earlier step finds it; only for fields of a manual step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options_from: Option<Template>,
     /// A regular expression the whole text must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,

@@ -158,16 +158,22 @@ impl Reader<'_> {
         meta.owner = text("owner");
         meta.severity = text("severity");
         meta.labels = fields.get("labels").map(|node| self.labels(node)).unwrap_or_default();
+        meta.links = self.links(fields);
+        meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
+        meta
+    }
+
+    pub(super) fn links(&mut self, fields: &Fields<'_>) -> Vec<Link> {
+        let mut links = Vec::new();
         for node in fields.get("links").map(|node| self.items(node, "`links`")).unwrap_or_default() {
             let Some(link) = self.fields(node, "a link", &[keys::LINK]) else { continue };
             let title = self.require(&link, "title", "a link").and_then(|n| self.text(n, "`title`"));
             let url = self.require(&link, "url", "a link").and_then(|n| self.text(n, "`url`"));
             if let (Some(title), Some(url)) = (title, url) {
-                meta.links.push(Link { title, url });
+                links.push(Link { title, url });
             }
         }
-        meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
-        meta
+        links
     }
 
     fn date(&mut self, node: &Node) -> Option<Date> {
@@ -225,9 +231,17 @@ impl Reader<'_> {
             return None;
         }
         let fields = self.fields(node, what, &[keys::INPUT])?;
+        let mut options_from = None;
         let options: Vec<_> = match fields.get("options") {
             Some(list) if list.as_str().is_some_and(|text| text.contains("${{")) => {
-                self.not_yet(list.span, "a list of options from an earlier step");
+                if what == "a field" {
+                    options_from = self.template(list, "`options`");
+                } else {
+                    let message = "the options of an input are fixed before the run";
+                    self.report(Diagnostic::error(Code::KEY_NOT_HERE, list.span, message).help(
+                        "ask with a `manual` step: the options of its `fields` may come from an earlier step",
+                    ));
+                }
                 Vec::new()
             }
             Some(list) => {
@@ -275,6 +289,7 @@ impl Reader<'_> {
             default,
             description: fields.get("description").and_then(|node| self.text(node, "`description`")),
             options,
+            options_from,
             pattern: fields.get("pattern").and_then(|node| self.pattern(node, "`pattern`")),
             min: fields.get("min").and_then(|node| self.number(node, "`min`")),
             max: fields.get("max").and_then(|node| self.number(node, "`max`")),

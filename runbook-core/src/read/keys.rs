@@ -189,8 +189,14 @@ pub(super) const CONFIRM: &[Key] = &[
     ("on_timeout", Now),
 ];
 
-pub(super) const MANUAL: &[Key] =
-    &[("instructions", Now), ("checklist", Now), ("fields", Now), ("roles", Later), ("timeout", Later)];
+pub(super) const MANUAL: &[Key] = &[
+    ("instructions", Now),
+    ("checklist", Now),
+    ("links", Now),
+    ("fields", Now),
+    ("roles", Later),
+    ("timeout", Later),
+];
 
 pub(super) const WAIT: &[Key] = &[("for", Now), ("every", Now), ("within", Now)];
 

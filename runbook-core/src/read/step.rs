@@ -357,15 +357,21 @@ impl Reader<'_> {
     fn manual(&mut self, node: &Node) -> Option<Manual> {
         if node.as_scalar().is_some() {
             let instructions = self.template(node, "`manual`")?;
-            return Some(Manual { instructions, checklist: Vec::new(), fields: Vec::new() });
+            return Some(Manual {
+                instructions,
+                checklist: Vec::new(),
+                links: Vec::new(),
+                fields: Vec::new(),
+            });
         }
         let fields = self.fields(node, "`manual`", &[keys::MANUAL])?;
         let instructions = self
             .require(&fields, "instructions", "`manual`")
             .and_then(|node| self.template(node, "`instructions`"));
         let checklist = fields.get("checklist").map(|n| self.templates(n, "`checklist`")).unwrap_or_default();
+        let links = self.links(&fields);
         let fields = fields.get("fields").map(|node| self.inputs(node, "a field")).unwrap_or_default();
-        Some(Manual { instructions: instructions?, checklist, fields })
+        Some(Manual { instructions: instructions?, checklist, links, fields })
     }
 
     fn assertions(&mut self, node: &Node) -> Vec<Assertion> {

@@ -4,6 +4,7 @@
 mod action;
 mod dry;
 mod enter;
+mod form;
 mod judge;
 mod scope;
 
@@ -13,5 +14,6 @@ pub use action::{
 };
 pub use dry::{DryRun, DryStep, Verdict, dry_run};
 pub use enter::{call_values, items, resolve_target};
+pub use form::manual_form;
 pub use judge::{describe_check, evaluate_outputs, judge};
 pub use scope::{RunFacts, Scopes};

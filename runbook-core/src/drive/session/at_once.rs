@@ -12,7 +12,7 @@ use crate::ids::NodeId;
 use crate::model::Action;
 use crate::plan::Node;
 use crate::render::{
-    RenderError, Rendered, call_values, evaluate_outputs, gate_question, items, render_action,
+    RenderError, Rendered, call_values, evaluate_outputs, gate_question, items, manual_form, render_action,
 };
 use crate::run::{CheckStage, Ending, Event, Outcome, StepResult, Want};
 use crate::value::Object;
@@ -33,6 +33,12 @@ impl Session {
                 // What an executor would change is looked at first, which takes time.
                 Want::OpenGate(id) if self.has_preview(*id) => {}
                 Want::OpenGate(id) => events.push(self.open_gate(*id)),
+                Want::AskManual(id) => {
+                    let form = manual_form(self.machine.plan(), self.machine.state(), *id);
+                    if let Err(error) = form {
+                        events.push(Event::Unusable { node: *id, reason: error.to_string() });
+                    }
+                }
                 Want::ExpireGate(id) => events.push(Event::GateExpired { node: *id }),
                 Want::TimeOut(id) => events.push(Event::TimedOut { node: *id }),
                 Want::EndWait(id, attempt) => events.push(self.end_wait(*id, *attempt, now)),

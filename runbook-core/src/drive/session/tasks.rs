@@ -13,6 +13,7 @@ use crate::drive::world::TaskContext;
 use crate::ids::NodeId;
 use crate::model::{Action, Check, OnConflict};
 use crate::port::{Ask, LockState, Notice};
+use crate::render::manual_form;
 use crate::run::{CheckOutcome, CheckStage, Ending, Event, Phase, StepResult, Want};
 
 impl Session {
@@ -179,7 +180,7 @@ impl Session {
                 _ => return None,
             },
             Want::AskManual(id) => {
-                let Action::Manual(manual) = &self.node(*id).spec.action else { return None };
+                let manual = manual_form(self.machine.plan(), state, *id).ok()?;
                 let scope = self.scope_of(*id, actions::action_expressions(&self.node(*id).spec));
                 let text = |template: &crate::expr::Template| {
                     template.render_text(&scope).unwrap_or_else(|_| template.source_text())
@@ -188,7 +189,7 @@ impl Session {
                     node: *id,
                     instructions: text(&manual.instructions),
                     checklist: manual.checklist.iter().map(text).collect(),
-                    manual: manual.clone(),
+                    manual,
                 }
             }
             Want::AskFailure(id) => Ask::Failure { node: *id, reason: reason(id) },
