@@ -154,6 +154,9 @@ pub(crate) struct Run {
     /// Walk through the run without any effect at all
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Carry out what only looks, and show what would change
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) rehearse: bool,
     #[command(flatten)]
     pub(crate) session: Session,
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use runbook_core::drive::dry_run;
+use runbook_core::plan::Plan;
 use runbook_core::render::{DryRun, Verdict};
+use runbook_core::run::Outcome;
 
 use super::load;
-use super::session::Stage;
+use super::session::{Stage, rehearsing};
 use crate::args::{Color, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -33,6 +35,9 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
     if command.dry_run {
         return walk(&dry_run(&plan), command.session.json);
     }
+    if command.rehearse {
+        return rehearse(plan, command, color);
+    }
     let state = StateDir::new(state)?;
     let store = Arc::new(state.open()?);
     let stage = Stage::new(&command.session, state, store, color)?;
@@ -41,6 +46,23 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
         let book = plan.runbook.clone();
         let run = stage.engine.start(plan, Some(file)).await;
         stage.see_through(&book, run).await
+    })
+}
+
+/// Prints what looking has found, and what would change.
+fn rehearse(plan: Plan, command: &Run, color: Color) -> Result<Exit, Fault> {
+    let engine = rehearsing(&command.session, color)?;
+    let rehearsal = super::runtime()?.block_on(engine.rehearse(plan))?;
+    if command.session.json {
+        let line = serde_json::to_string(&rehearsal).map_err(|error| Fault::failed(error.to_string()))?;
+        output::data(&format!("{line}\n"));
+    } else {
+        output::data(&safe(&rehearsal.to_string()));
+    }
+    Ok(match rehearsal.outcome {
+        Some(Outcome::Succeeded) => Exit::Succeeded,
+        Some(Outcome::Blocked) => Exit::Blocked,
+        _ => Exit::Failed,
     })
 }
 

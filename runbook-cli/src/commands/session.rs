@@ -131,6 +131,16 @@ pub(crate) fn builder(store: Arc<SqliteStore>, user: &str) -> EngineBuilder {
     crate::registry::plug_in(Engine::builder().store(store as Arc<dyn Store>).identity(user))
 }
 
+/// An engine that keeps nothing, with somebody who can type secrets.
+pub(crate) fn rehearsing(session: &Session, color: Color) -> Result<Engine, Fault> {
+    let (screen, paint, user) = (Screen::stderr(), Paint::for_stderr(color), identity::user());
+    let console = (!session.non_interactive).then(|| Terminal::find(&screen, paint)).flatten();
+    let console = console.map(|terminal| Arc::new(terminal) as Arc<dyn Console>);
+    let desk = Desk::new(Flags::of(session), console, user.clone());
+    let builder = Engine::builder().identity(user).secrets(Arc::new(desk));
+    Ok(crate::registry::plug_in(builder).build()?)
+}
+
 /// An engine that only looks and writes down.
 pub(crate) fn quiet(store: Arc<SqliteStore>) -> Result<Engine, Fault> {
     Ok(builder(store, &identity::user()).build()?)

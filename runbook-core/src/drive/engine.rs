@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::outcome::{EngineError, Run};
+use super::rehearse::{self, Rehearsal};
 use super::session::{Begin, Session};
 use super::world::World;
 use crate::files;
@@ -191,6 +192,15 @@ impl Engine {
         self.world.store.create(&record, &claim).await?;
         let machine = Machine::new(Arc::new(plan));
         self.spawn(Begin { record, claim, machine, then: None })
+    }
+
+    /// Rehearses `plan`: steps that only look and all checks are carried out, changes are not made, people are not
+    /// asked, and nothing is kept. What cannot be judged because a change is missing is stale, never failed.
+    ///
+    /// # Errors
+    /// When there is no place for what the commands write. Whatever goes wrong in the rehearsal is in its report.
+    pub async fn rehearse(&self, plan: Plan) -> Result<Rehearsal, EngineError> {
+        rehearse::rehearse(Arc::clone(&self.world), plan).await
     }
 
     /// Goes on with a run whose engine was lost, or has left it to wait for people.

@@ -8,8 +8,10 @@ mod answers;
 mod checks;
 mod engine;
 mod outcome;
+mod rehearse;
 mod secrets;
 mod session;
+mod sight;
 mod stream;
 mod world;
 
@@ -17,4 +19,5 @@ pub use crate::render::dry_run;
 pub use answers::{complete_fields, doubt_token, failure_token, gate_token, manual_token, rollback_token};
 pub use engine::{Engine, EngineBuilder};
 pub use outcome::{EngineError, Run, RunEnd};
+pub use rehearse::{Rehearsal, RehearsedStep, Verdict};
 pub use stream::{EventStream, RunEvent};

@@ -6,6 +6,7 @@ mod dry;
 mod enter;
 mod form;
 mod judge;
+mod own;
 mod scope;
 
 pub(crate) use action::without_marks;
@@ -16,4 +17,5 @@ pub use dry::{DryRun, DryStep, Verdict, dry_run};
 pub use enter::{call_values, items, resolve_target};
 pub use form::manual_form;
 pub use judge::{describe_check, evaluate_outputs, judge};
+pub use own::own_result;
 pub use scope::{RunFacts, Scopes};

@@ -451,8 +451,9 @@ impl StepResult {
         if let Some(code) = self.exit_code {
             object.insert("exit_code".into(), code.into());
         }
-        object.insert("stdout".into(), self.stdout.to_value());
-        object.insert("stderr".into(), self.stderr.to_value());
+        // A field of that name says why there is no such text.
+        object.entry("stdout").or_insert_with(|| self.stdout.to_value());
+        object.entry("stderr").or_insert_with(|| self.stderr.to_value());
         Value::Object(object)
     }
 }

@@ -96,7 +96,7 @@ impl Session {
                 _ => Vec::new(),
             },
         };
-        let mut scope = self.scope_of(id, checks::expressions(&asked));
+        let mut scope = self.sight().scope_of(id, checks::expressions(&asked));
         if let Some(result) = &self.machine.state().node(id).result {
             scope.insert("result".into(), result.to_value());
         }
@@ -115,8 +115,8 @@ impl Session {
 
     /// Opens a gate that shows what would change.
     fn open_gate_with_preview(&mut self, id: NodeId) {
-        let opened = self.open_gate(id);
-        let attempt = self.rendered(id).ok().map(|(rendered, scope)| {
+        let opened = self.sight().open_gate(id);
+        let attempt = self.sight().rendered(id).ok().map(|(rendered, scope)| {
             let number = self.machine.state().node(id).attempt + 1;
             Attempt { node: id, number, rendered, scope, stop: CancellationToken::new() }
         });
@@ -134,7 +134,7 @@ impl Session {
 
     fn recover(&mut self, id: NodeId, number: u32) {
         let want = Want::Recover(id, number);
-        let (rendered, scope) = match self.rendered(id) {
+        let (rendered, scope) = match self.sight().rendered(id) {
             Ok(rendered) => rendered,
             Err(_) => {
                 let result = StepResult::failure(Ending::Unknown, "it cannot be rendered any more");
@@ -181,7 +181,7 @@ impl Session {
             },
             Want::AskManual(id) => {
                 let manual = manual_form(self.machine.plan(), state, *id).ok()?;
-                let scope = self.scope_of(*id, actions::action_expressions(&self.node(*id).spec));
+                let scope = self.sight().scope_of(*id, actions::action_expressions(&self.node(*id).spec));
                 let text = |template: &crate::expr::Template| {
                     template.render_text(&scope).unwrap_or_else(|_| template.source_text())
                 };
