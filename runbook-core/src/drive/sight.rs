@@ -91,7 +91,7 @@ impl<'a> Sight<'a> {
         let scope = self.scope_of(id, actions::action_expressions(&node.spec));
         let world = self.world;
         let rendered =
-            render_action(self.plan(), &self.digest, node, &scope, |kind, params| world.show(kind, params))?;
+            render_action(self.plan(), self.digest, node, &scope, |kind, params| world.show(kind, params))?;
         Ok((rendered, scope))
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{backup_name, connection, do_again, done, failed, look, not_started, on_target, text};
+use super::{Refusal, backup_name, connection, do_again, done, failed, look, not_started, on_target, text};
 use crate::kind::{ActionKind, CopyKind};
 use crate::port::{ActionContext, Executor};
 use crate::run::StepResult;
@@ -26,7 +26,7 @@ enum Way {
 
 /// The two paths without the names of their places. A path that names no place is on the engine's machine,
 /// unless the other one is too: then `to` is on the step's own target.
-fn way(context: &ActionContext) -> Result<(Way, String, String), StepResult> {
+fn way(context: &ActionContext) -> Result<(Way, String, String), Refusal> {
     let name = format!("{}:", context.target.name);
     let (from, to) = (text(context, "from").unwrap_or_default(), text(context, "to").unwrap_or_default());
     let bare = |path: &str| path.strip_prefix(&name).map(str::to_owned);
@@ -48,7 +48,7 @@ fn way(context: &ActionContext) -> Result<(Way, String, String), StepResult> {
     Ok((way, from, to))
 }
 
-async fn copy(context: &ActionContext) -> Result<StepResult, StepResult> {
+async fn copy(context: &ActionContext) -> Result<StepResult, Refusal> {
     let (way, from, to) = way(context)?;
     let look = look(context)?;
     let connection = connection(context).await?;
@@ -89,7 +89,7 @@ impl Executor for CopyExecutor {
 
     async fn execute(&self, context: &ActionContext) -> StepResult {
         tokio::select! {
-            result = copy(context) => result.unwrap_or_else(|result| result),
+            result = copy(context) => result.unwrap_or_else(StepResult::from),
             // Files are replaced whole or not at all; what was begun is thrown away.
             () = context.stop.cancelled() => StepResult::failure(crate::run::Ending::Cancelled, "was stopped"),
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{backup_name, connection, do_again, done, failed, look, not_started, path, text};
+use super::{Refusal, backup_name, connection, do_again, done, failed, look, not_started, path, text};
 use crate::edit::{self, MAX_BYTES, unified_diff};
 use crate::kind::{ActionKind, EditKind, WriteKind, edits_of};
 use crate::port::{ActionContext, Executor, TargetFiles};
@@ -42,14 +42,14 @@ impl Change {
     }
 }
 
-async fn written(context: &ActionContext, files: &dyn TargetFiles) -> Result<Change, StepResult> {
+async fn written(context: &ActionContext, files: &dyn TargetFiles) -> Result<Change, Refusal> {
     let path = path(context, "path")?;
     let old = files.read(&path, MAX_BYTES).await.map_err(not_started)?;
     let new = text(context, "content").unwrap_or_default().into_bytes();
     Ok(Change { path, old, new })
 }
 
-async fn edited(context: &ActionContext, files: &dyn TargetFiles) -> Result<Change, StepResult> {
+async fn edited(context: &ActionContext, files: &dyn TargetFiles) -> Result<Change, Refusal> {
     let path = path(context, "path")?;
     let edits = edits_of(&context.params).map_err(not_started)?;
     let old = files.read(&path, MAX_BYTES).await.map_err(not_started)?;
@@ -65,7 +65,7 @@ async fn edited(context: &ActionContext, files: &dyn TargetFiles) -> Result<Chan
 async fn carry_out(context: &ActionContext, files: &dyn TargetFiles, change: Change) -> StepResult {
     let look = match look(context) {
         Ok(look) => look,
-        Err(result) => return result,
+        Err(refusal) => return refusal.into(),
     };
     let diff: Value = change.diff().into();
     let backup = backup_name(context, &context.key, &change.path);
@@ -73,14 +73,14 @@ async fn carry_out(context: &ActionContext, files: &dyn TargetFiles, change: Cha
         return done(false, [("path", change.path.into()), ("diff", Value::from(""))]);
     }
     if context.stop.is_cancelled() {
-        return not_started("the run was stopped before it began");
+        return not_started("the run was stopped before it began").into();
     }
     if let Err(why) = files.keep(&change.path, &backup).await {
-        return not_started(format!("what is there cannot be kept: {why}"));
+        return not_started(format!("what is there cannot be kept: {why}")).into();
     }
     match files.write(&change.path, &change.new, &look).await {
         Ok(()) => done(true, [("path", change.path.into()), ("backup", backup.into()), ("diff", diff)]),
-        Err(why) => failed(format!("cannot be written: {why}")),
+        Err(why) => failed(format!("cannot be written: {why}")).into(),
     }
 }
 
@@ -97,7 +97,7 @@ impl Executor for WriteExecutor {
             let change = written(context, files).await?;
             Ok(carry_out(context, files, change).await)
         };
-        change.await.unwrap_or_else(|result| result)
+        change.await.unwrap_or_else(StepResult::from)
     }
 
     async fn preview(&self, context: &ActionContext) -> Option<String> {
@@ -123,7 +123,7 @@ impl Executor for EditExecutor {
             let change = edited(context, files).await?;
             Ok(carry_out(context, files, change).await)
         };
-        change.await.unwrap_or_else(|result| result)
+        change.await.unwrap_or_else(StepResult::from)
     }
 
     async fn preview(&self, context: &ActionContext) -> Option<String> {

@@ -24,22 +24,34 @@ pub fn executors() -> Vec<Arc<dyn Executor>> {
     vec![Arc::new(CopyExecutor), Arc::new(EditExecutor), Arc::new(RestoreExecutor), Arc::new(WriteExecutor)]
 }
 
+/// Why an action on files did not do what it should.
+struct Refusal {
+    ending: Ending,
+    why: String,
+}
+
+impl From<Refusal> for StepResult {
+    fn from(refusal: Refusal) -> Self {
+        StepResult::failure(refusal.ending, refusal.why)
+    }
+}
+
 /// Nothing has begun, and why.
-fn not_started(why: impl Into<String>) -> StepResult {
-    StepResult::failure(Ending::NotStarted, why)
+fn not_started(why: impl Into<String>) -> Refusal {
+    Refusal { ending: Ending::NotStarted, why: why.into() }
 }
 
 /// It did not work.
-fn failed(why: impl Into<String>) -> StepResult {
-    StepResult::failure(Ending::Completed, why)
+fn failed(why: impl Into<String>) -> Refusal {
+    Refusal { ending: Ending::Completed, why: why.into() }
 }
 
 /// What became of it is seen by doing it again: it changes nothing when it was done.
 fn do_again() -> StepResult {
-    not_started("it is done again, which changes nothing that was done already")
+    not_started("it is done again, which changes nothing that was done already").into()
 }
 
-async fn connection(context: &ActionContext) -> Result<Arc<dyn Connection>, StepResult> {
+async fn connection(context: &ActionContext) -> Result<Arc<dyn Connection>, Refusal> {
     let connection = context.connections.get(&context.target).await.map_err(|error| {
         let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
         not_started(format!("{}{help}", error.message))
@@ -58,7 +70,7 @@ fn text(context: &ActionContext, name: &str) -> Option<String> {
 }
 
 /// The path under `name`, from the target's own directory.
-fn path(context: &ActionContext, name: &str) -> Result<String, StepResult> {
+fn path(context: &ActionContext, name: &str) -> Result<String, Refusal> {
     let path = text(context, name).unwrap_or_default();
     if path.is_empty() || path.contains('\0') {
         return Err(not_started(format!("`{name}` is not a path: `{}`", path.escape_debug())));
@@ -73,7 +85,7 @@ fn on_target(context: &ActionContext, path: String) -> String {
     }
 }
 
-fn look(context: &ActionContext) -> Result<FileLook, StepResult> {
+fn look(context: &ActionContext) -> Result<FileLook, Refusal> {
     let mode = match text(context, "mode") {
         Some(text) => match parse_mode(&text) {
             Some(mode) => Some(mode),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{backup_name, connection, do_again, done, failed, not_started, on_target, text};
+use super::{Refusal, backup_name, connection, do_again, done, failed, not_started, on_target, text};
 use crate::kind::{ActionKind, RestoreKind};
 use crate::port::{ActionContext, Executor};
 use crate::run::StepResult;
@@ -22,7 +22,7 @@ fn undone(undo: &str) -> String {
     format!("{own}{repetition}")
 }
 
-async fn restore(context: &ActionContext) -> Result<StepResult, StepResult> {
+async fn restore(context: &ActionContext) -> Result<StepResult, Refusal> {
     let path = text(context, "path").or_else(|| {
         let to = text(context, "to")?;
         Some(to.strip_prefix(&format!("{}:", context.target.name)).map_or(to.clone(), str::to_owned))
@@ -46,7 +46,7 @@ impl Executor for RestoreExecutor {
     }
 
     async fn execute(&self, context: &ActionContext) -> StepResult {
-        restore(context).await.unwrap_or_else(|result| result)
+        restore(context).await.unwrap_or_else(StepResult::from)
     }
 
     async fn recover(&self, _context: &ActionContext, _started: Timestamp) -> StepResult {
