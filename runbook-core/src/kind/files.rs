@@ -100,9 +100,23 @@ pub fn edits_of(params: &Value) -> Result<Edits, String> {
         for name in ["path", "create", "mode", "owner"] {
             rest.remove(name);
         }
+        // A line that an expression yields may be a number.
+        for name in ["line", "remove"] {
+            match rest.get_mut(name) {
+                Some(Value::Array(items)) => items.iter_mut().for_each(as_text),
+                Some(item) => as_text(item),
+                None => {}
+            }
+        }
     }
     Edits::from_value(&rest)
         .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+fn as_text(value: &mut Value) {
+    if value.is_number() || value.is_boolean() {
+        *value = Value::String(display(value));
+    }
 }
 
 impl ActionKind for EditKind {

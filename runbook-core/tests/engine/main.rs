@@ -4,10 +4,13 @@
 
 mod data;
 mod faults;
+mod files;
 mod gates;
 mod locks;
 mod long;
 mod people;
+mod rehearsal;
+mod secrets;
 mod steps;
 mod support;
 mod undo;
