@@ -302,6 +302,17 @@ fn hostile_expressions_are_refused() {
 }
 
 #[test]
+fn looking_for_problems_takes_no_longer_than_the_text() {
+    for text in [
+        format!("{}1{}", "'a' in [".repeat(15), "]".repeat(15)),
+        format!("{}x{}", "(('a' ~ ".repeat(14), ") - 1)".repeat(14)),
+        format!("{}x{}", "-(('a' ~ ".repeat(9), ") - 1)".repeat(9)),
+    ] {
+        assert!(!problems(&text).is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn nesting_that_is_allowed_can_be_evaluated() {
     for (open, middle, close, depth) in [
         ("(", "1", ")", 32),
