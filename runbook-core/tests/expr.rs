@@ -149,7 +149,7 @@ fn evaluation_errors_name_their_place() {
         ("inputs.text + 1", "inputs.text + 1", "a text and a number cannot be added"),
         ("inputs.flag + 1", "inputs.flag + 1", "`+` needs a number, this is a bool"),
         ("inputs.text * 3", "inputs.text * 3", "`*` needs a number, this is a text"),
-        ("inputs.n % 0", "inputs.n % 0", "division by zero"),
+        ("2 * (1 // (inputs.n - 3))", "(1 // (inputs.n - 3))", "division by zero"),
         ("-inputs.text", "-inputs.text", "`-` needs a number, this is a text"),
         ("inputs.nothing | upper", "upper", "`upper` needs a text, this is nothing"),
         ("'a' | replace('a', inputs.n)", "replace", "`new` of `replace` is a text, this is a number"),
@@ -298,6 +298,17 @@ fn hostile_expressions_are_refused() {
         let problems = problems(&text);
         assert_eq!(problems.len(), 1, "{}", &text[..20]);
         assert_eq!(problems[0].0, "RB0203");
+    }
+}
+
+#[test]
+fn looking_for_problems_takes_no_longer_than_the_text() {
+    for text in [
+        format!("{}1{}", "'a' in [".repeat(15), "]".repeat(15)),
+        format!("{}x{}", "(('a' ~ ".repeat(14), ") - 1)".repeat(14)),
+        format!("{}x{}", "-(('a' ~ ".repeat(9), ") - 1)".repeat(9)),
+    ] {
+        assert!(!problems(&text).is_empty(), "{text}");
     }
 }
 

@@ -299,6 +299,9 @@ fn a_secret_does_not_show_itself() {
     assert_ne!(SecretText::new("b".to_owned()).digest(b"a"), SecretText::new(String::new()).digest(b"ab"));
     assert_eq!(one.len(), 64);
     let masker = masker(&[("a", "correct horse")]);
+    // What a file or the clipboard put around it is not part of the secret.
+    let pasted = self::masker(&[("b", "\u{feff}\u{a0}correct horse\u{85}\n")]);
+    assert_eq!(pasted.mask_str("correct horse"), "[secret b]");
     assert!(!format!("{masker:?} {:?}", masker.stream()).contains("correct"));
 }
 

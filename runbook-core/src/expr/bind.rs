@@ -46,7 +46,9 @@ pub(super) struct Bound<'a> {
 pub(super) fn bind(family: Family, call: &Call) -> Result<Bound<'_>, Fault> {
     let builtin = find(family, &call.name, &call.name_range)?;
     let (positional, named): (Vec<&Arg>, Vec<&Arg>) = call.args.iter().partition(|arg| arg.name.is_none());
-    if builtin.name == "map" && named.iter().any(|arg| arg.name.as_deref() == Some("attribute")) {
+    if builtin.name == "map"
+        && named.iter().any(|arg| arg.name.as_ref().is_some_and(|(name, _)| name == "attribute"))
+    {
         let args = arguments(&catalog::MAP_ATTRIBUTE, &positional, &named, &call.name_range)?;
         return Ok(Bound { builtin: &catalog::MAP_ATTRIBUTE, args, inner: None });
     }
@@ -104,13 +106,13 @@ fn arguments<'a>(
         slot.1 = Some(&arg.value);
     }
     for arg in named {
-        let name = arg.name.as_deref().unwrap_or_default();
+        let Some((name, range)) = &arg.name else { continue };
         let Some(slot) = bound.iter_mut().find(|(param, _)| param.name == name) else {
-            return Err(unknown_parameter(builtin, name, arg));
+            return Err(unknown_parameter(builtin, name, range));
         };
         if slot.1.replace(&arg.value).is_some() {
             let message = format!("`{name}` is given twice");
-            return Err(Fault::arguments(arg.value.range.clone(), message));
+            return Err(Fault::arguments(range.clone(), message));
         }
     }
     match bound.iter().any(|(param, given)| param.needed && given.is_none()) {
@@ -131,9 +133,9 @@ fn too_many(builtin: &'static Builtin, places: usize, extra: &Arg) -> Fault {
     if builtin.params.is_empty() { fault } else { fault.help(format!("write `{}`", builtin.signature)) }
 }
 
-fn unknown_parameter(builtin: &'static Builtin, name: &str, arg: &Arg) -> Fault {
+fn unknown_parameter(builtin: &'static Builtin, name: &str, range: &Range<usize>) -> Fault {
     let message = format!("`{}` has no argument `{name}`", builtin.name);
-    let fault = Fault::arguments(arg.value.range.clone(), message);
+    let fault = Fault::arguments(range.clone(), message);
     match diag::closest(name, builtin.params.iter().map(|param| param.name)) {
         Some(close) => fault.help(format!("did you mean `{close}`?")),
         None => fault.help(format!("write `{}`", builtin.signature)),

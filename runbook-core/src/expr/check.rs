@@ -115,8 +115,9 @@ impl Checker {
             Some("+" | "-") if rest.iter().all(|(operator, _)| *operator == "+") => NUMBER | TEXT | LIST,
             _ => NUMBER,
         };
-        let mut common = self.types(first) & wanted;
-        let mut all = vec![(first, if common == 0 { self.silently(first) } else { common })];
+        let found = self.types(first);
+        let mut common = found & wanted;
+        let mut all = vec![(first, found)];
         for (_, node) in rest {
             let found = self.types(node);
             all.push((node, found));
@@ -153,22 +154,19 @@ impl Checker {
         wanted
     }
 
-    /// The types of `node`, whose problems are known already.
-    fn silently(&mut self, node: &Node) -> Types {
-        let known = self.faults.len();
-        let found = self.types(node);
-        self.faults.truncate(known);
-        found
-    }
-
     fn compare(&mut self, comparison: Comparison, parts: &[Node; 2], range: &Range<usize>) {
-        let (left, right) = (self.types(&parts[0]), self.types(&parts[1]));
+        let left = self.types(&parts[0]);
+        // Each part of an expression is looked at once: twice at every level would be without end.
+        let (right, elements) = match &parts[1].what {
+            What::List(items) => (LIST, Some(items.iter().fold(0, |all, item| all | self.types(item)))),
+            _ => (self.types(&parts[1]), None),
+        };
         let problem = match comparison {
             Comparison::Eq | Comparison::Ne => {
                 let fits = (left | right) & NOTHING != 0 || left & right != 0;
                 (!fits).then(|| operators::mismatch(left, right))
             }
-            Comparison::In | Comparison::NotIn => self.never_in(left, right, &parts[1]),
+            Comparison::In | Comparison::NotIn => never_in(left, right, elements),
             _ => (left & right & (NUMBER | TEXT) == 0).then(|| {
                 let without_order = [left, right].into_iter().find(|types| types & (NUMBER | TEXT) == 0);
                 match without_order {
@@ -182,19 +180,6 @@ impl Checker {
         if let Some(problem) = problem {
             self.faults.push(Fault::comparison(problem.at(range.clone())));
         }
-    }
-
-    fn never_in(&mut self, part: Types, whole: Types, node: &Node) -> Option<Problem> {
-        if whole & (LIST | MAP | TEXT) == 0 {
-            return Some(operators::contains_nothing(whole));
-        }
-        if whole & LIST == 0 {
-            return (part & TEXT == 0).then(|| operators::no_part(part, whole));
-        }
-        let What::List(items) = &node.what else { return None };
-        let elements = items.iter().fold(0, |all, item| all | self.silently(item));
-        let fits = items.is_empty() || (part | elements) & NOTHING != 0 || part & elements != 0;
-        (!fits).then(|| operators::mismatch(part, elements))
     }
 
     fn call(&mut self, family: Family, base: Option<&Node>, call: &Call) -> Types {
@@ -261,6 +246,19 @@ impl Checker {
         }
         given
     }
+}
+
+/// What is wrong with `part in whole`, where `elements` are the types in a list that is written out.
+fn never_in(part: Types, whole: Types, elements: Option<Types>) -> Option<Problem> {
+    if whole & (LIST | MAP | TEXT) == 0 {
+        return Some(operators::contains_nothing(whole));
+    }
+    if whole & LIST == 0 {
+        return (part & TEXT == 0).then(|| operators::no_part(part, whole));
+    }
+    let elements = elements.filter(|elements| *elements != 0)?;
+    let fits = (part | elements) & NOTHING != 0 || part & elements != 0;
+    (!fits).then(|| operators::mismatch(part, elements))
 }
 
 /// What is wrong with an argument that is written out: a pattern, a format, a duration.

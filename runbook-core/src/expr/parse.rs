@@ -309,8 +309,14 @@ impl<'a> Parser<'a> {
                 }
             }
             let named = matches!(self.tokens.get(self.next + 1), Some(Token { kind: Kind::Symbol("="), .. }));
-            let name = self.peek_name(0).filter(|_| named).map(str::to_owned);
-            self.next += if name.is_some() { 2 } else { 0 };
+            let name = match self.peek_name(0).filter(|_| named) {
+                Some(name) => {
+                    let range = self.advance();
+                    self.advance();
+                    Some((name.to_owned(), range))
+                }
+                None => None,
+            };
             if name.is_none() && args.last().is_some_and(|arg| arg.name.is_some()) {
                 return Err(self.expected("`name=value`, since named arguments come last"));
             }
@@ -357,8 +363,12 @@ impl<'a> Parser<'a> {
             Kind::Text(text) => self.leaf(What::Text(text)),
             Kind::Symbol("(") => {
                 self.advance();
-                let inner = self.expression()?;
-                self.expect(")")?;
+                let mut inner = self.expression()?;
+                let end = self.expect(")")?.end;
+                // A name is marked without its brackets, everything else with them.
+                if !matches!(inner.what, What::Path { .. }) {
+                    inner.range = range.start..end;
+                }
                 Ok(inner)
             }
             Kind::Symbol("[") => {

@@ -68,7 +68,8 @@ pub(super) struct Call {
 
 #[derive(Clone, Debug)]
 pub(super) struct Arg {
-    pub(super) name: Option<String>,
+    /// What stands before `=`, and where.
+    pub(super) name: Option<(String, Range<usize>)>,
     pub(super) value: Node,
 }
 

@@ -107,7 +107,7 @@ impl Masker {
         let mut changed = false;
         for (name, value) in secrets {
             let name = name.to_owned();
-            let trimmed = value.trim_ascii();
+            let trimmed = trimmed(value);
             if trimmed.len() > MAX_BYTES {
                 problems.push(Unmaskable::TooLong { name });
             } else if characters(trimmed) < MIN_CHARACTERS {
@@ -214,6 +214,14 @@ impl Drop for Known {
         for (mut spelling, _) in std::mem::take(&mut self.spellings) {
             spelling.zeroize();
         }
+    }
+}
+
+/// `bytes` without the white space, line breaks and byte order mark around it, which files and copying add.
+fn trimmed(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').as_bytes(),
+        Err(_) => bytes.trim_ascii(),
     }
 }
 

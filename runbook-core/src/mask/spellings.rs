@@ -8,7 +8,7 @@ use super::{MIN_CHARACTERS, characters, escapes};
 pub(super) fn spellings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
     let mut found = BTreeSet::new();
     // A file ends with a line break that the secret itself does not have.
-    let trimmed = secret.trim_ascii();
+    let trimmed = super::trimmed(secret);
     of_part(trimmed, &mut found);
     if trimmed != secret {
         found.extend(escapes::base64(secret).into_iter().map(String::into_bytes));
@@ -18,7 +18,7 @@ pub(super) fn spellings(secret: &[u8]) -> BTreeSet<Vec<u8>> {
             escapes::base64(&[trimmed, ending.as_bytes()].concat()).into_iter().map(String::into_bytes),
         );
     }
-    let lines = trimmed.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines = trimmed.split(|byte| *byte == b'\n').map(super::trimmed);
     for line in lines.filter(|line| *line != trimmed && characters(line) >= MIN_CHARACTERS) {
         of_part(line, &mut found);
     }
