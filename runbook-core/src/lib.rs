@@ -1,6 +1,7 @@
 //! Runbooks as data: the language, its checks, the plan and the engine that runs it.
 
 pub mod check;
+pub mod command;
 pub mod diag;
 #[cfg(feature = "engine")]
 pub mod drive;
