@@ -317,7 +317,7 @@ mod tests {
     use super::*;
 
     fn args(text: &str) -> Vec<String> {
-        let tree = parse(&Script::new(text, Dialect::Bash));
+        let tree = parse(&Script::new(text, Dialect::Bash), 0);
         assert!(tree.fault.is_none(), "{:?}", tree.fault);
         let Shape::Simple { words, .. } = &tree.list.commands[0].shape else { panic!("{tree:?}") };
         words.iter().flat_map(expand).map(|arg| arg.show()).collect()
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn what_may_be_an_option_is_known() {
         let arg = |text: &str| {
-            let tree = parse(&Script::new(format!("x {text}"), Dialect::Bash));
+            let tree = parse(&Script::new(format!("x {text}"), Dialect::Bash), 0);
             let Shape::Simple { words, .. } = &tree.list.commands[0].shape else { panic!("{tree:?}") };
             expand(&words[1])[0].clone()
         };

@@ -108,14 +108,21 @@ fn option<'t>(
         }
         return;
     }
-    if let Some(flag) = spec.flags.get("-#")
-        && known.as_deref().is_some_and(|text| text.bytes().skip(1).all(|b| b.is_ascii_digit()))
-    {
-        give("-#", flag, None);
-        return;
-    }
     let sign = prefix.get(..1).unwrap_or("-");
+    if sign == "+" {
+        // Words such as `+short` and `+time=1` are whole.
+        let name = prefix.split('=').next().unwrap_or_default();
+        if let (Some(flag), true) = (spec.flags.get(name), known.is_some()) {
+            let value = prefix.contains('=').then(|| arg.from(name.len() + 1));
+            return give(name, flag, value);
+        }
+    }
     let mut at = 1;
+    let digits = prefix.bytes().skip(1).take_while(u8::is_ascii_digit).count();
+    if let Some(flag) = spec.flags.get("-#").filter(|_| digits > 0) {
+        give("-#", flag, None);
+        at += digits;
+    }
     loop {
         let Some(c) = prefix.get(at..).and_then(|rest| rest.chars().next()) else {
             // What follows the known letters is not known.

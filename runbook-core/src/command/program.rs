@@ -216,6 +216,10 @@ impl Walker<'_> {
                 Role::Safe => call.safe = true,
                 Role::Dry => call.dry = true,
                 Role::Reads => call.reads = true,
+                Role::Reveals => {
+                    call.reads = true;
+                    self.expose(span, format!("`{}` shows a secret", used.name));
+                }
             }
         }
         effects
@@ -240,7 +244,8 @@ impl Walker<'_> {
                 format!("the option `{}` of `{}` is not known", strange.show(), call.name),
             );
         }
-        if let Some(doubtful) = parsed.doubtful.first().filter(|_| !spec.dynamic) {
+        let harmless = spec.dynamic || (spec.any_flags && spec.flags.values().all(|flag| flag.role.is_tame()));
+        if let Some(doubtful) = parsed.doubtful.first().filter(|_| !harmless) {
             let why = format!("`{}` could be an option of `{}`", doubtful.show(), call.name);
             if stop {
                 self.hide(doubtful.span.clone(), why.clone());
@@ -291,11 +296,13 @@ impl Walker<'_> {
                 rest = rest.get(1..).unwrap_or_default();
             }
         }
+        if call.safe || call.reads {
+            return;
+        }
         call.quiet = true;
         if rest.is_empty() {
             call.quiet = false;
-            let none =
-                if call.safe || call.reads { Effect::Read } else { inner.none.unwrap_or(Effect::Unknown) };
+            let none = inner.none.unwrap_or(Effect::Unknown);
             return call.raise(none, format!("`{}` without a command", call.name));
         }
         let stdin = call.stdin.clone();
@@ -332,7 +339,17 @@ impl Walker<'_> {
                 operands(call, parsed, rule);
             }
             let lowered = parsed.used.iter().any(|used| used.flag.role == Role::Lower);
-            let effect = if lowered { spec.effect.min(Effect::Change) } else { spec.effect };
+            // A program with modes does what its mode says.
+            let mode = spec.effect == Effect::Unknown
+                && spec.flags.values().any(|flag| matches!(flag.role, Role::Reads | Role::Reveals))
+                && parsed.used.iter().any(|used| {
+                    matches!(used.flag.role, Role::Makes(Effect::Change | Effect::Destroy))
+                });
+            let effect = match (mode, lowered) {
+                (true, _) => Effect::Read,
+                (_, true) => spec.effect.min(Effect::Change),
+                _ => spec.effect,
+            };
             if effect > call.effect {
                 let why = spec.why.clone();
                 call.effect = effect;

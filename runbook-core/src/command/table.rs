@@ -108,6 +108,7 @@ struct Raw {
     lift: String,
     lower: String,
     reads: String,
+    reveals: String,
     values: BTreeMap<String, String>,
     operands: Option<RawOperands>,
     verbs: BTreeMap<String, Raw>,
@@ -151,6 +152,15 @@ pub(super) enum Role {
     Lower,
     /// With it the command only reads, unless another option makes it more.
     Reads,
+    /// The same, and what is read is a secret.
+    Reveals,
+}
+
+impl Role {
+    /// Whether an option of this kind cannot make a command do more.
+    pub(super) fn is_tame(self) -> bool {
+        matches!(self, Role::Plain | Role::Safe | Role::Reads | Role::Dry | Role::Lower | Role::Lift)
+    }
 }
 
 /// Whether an option takes an argument.
@@ -272,7 +282,7 @@ impl Spec {
 fn compile(raw: &Raw, inherited: &BTreeMap<String, Flag>) -> Result<Spec, String> {
     let mut flags = inherited.clone();
     let mut any_flags = false;
-    let lists: [(&str, Role); 14] = [
+    let lists: [(&str, Role); 15] = [
         (&raw.flags, Role::Plain),
         (&raw.change, Role::Makes(Effect::Change)),
         (&raw.destroy, Role::Makes(Effect::Destroy)),
@@ -287,6 +297,7 @@ fn compile(raw: &Raw, inherited: &BTreeMap<String, Flag>) -> Result<Spec, String
         (&raw.lift, Role::Lift),
         (&raw.lower, Role::Lower),
         (&raw.reads, Role::Reads),
+        (&raw.reveals, Role::Reveals),
     ];
     let mut own = std::collections::BTreeSet::new();
     for (list, role) in lists {
@@ -333,7 +344,7 @@ fn compile(raw: &Raw, inherited: &BTreeMap<String, Flag>) -> Result<Spec, String
     // An option that makes a program harmless does so before its verb only.
     let passed: BTreeMap<String, Flag> = flags
         .iter()
-        .filter(|(_, flag)| anywhere && !matches!(flag.role, Role::Safe | Role::Reads))
+        .filter(|(_, flag)| anywhere && !matches!(flag.role, Role::Safe | Role::Reads | Role::Reveals))
         .map(|(name, flag)| (name.clone(), flag.clone()))
         .collect();
     let mut verbs = BTreeMap::new();

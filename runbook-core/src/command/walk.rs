@@ -45,6 +45,8 @@ pub(super) struct Walker<'c> {
     /// The variable of the loop that is being walked, and its value.
     bound: Option<(String, String)>,
     depth: usize,
+    /// How deep in the trees of all scripts it is.
+    level: usize,
     words: usize,
     /// Where arithmetic is evaluated on data, and whether text that could abuse it stands in the script.
     arithmetic: Option<Range<usize>>,
@@ -67,6 +69,7 @@ impl<'c> Walker<'c> {
             functions: BTreeSet::new(),
             bound: None,
             depth: 0,
+            level: 0,
             words: 0,
             arithmetic: None,
             substitution_in_text: false,
@@ -142,7 +145,7 @@ impl<'c> Walker<'c> {
         if self.words > MAX_WORDS {
             return self.hide(span, "too much to look at");
         }
-        let tree = syntax::parse(script);
+        let tree = syntax::parse(script, self.level);
         if let Some(code) = &tree.code {
             self.hide(code.clone(), "this becomes program text and is not known yet");
         } else if let Some((range, _)) = script.holes().iter().find(|(_, hole)| *hole == super::Hole::Code) {
@@ -170,6 +173,13 @@ impl<'c> Walker<'c> {
     }
 
     fn command(&mut self, tree: &Tree, command: &Command, stdin: &Stdin) {
+        // The trees themselves are not deeper than this.
+        self.level += 1;
+        self.one(tree, command, stdin);
+        self.level -= 1;
+    }
+
+    fn one(&mut self, tree: &Tree, command: &Command, stdin: &Stdin) {
         let stdin = self.redirects(tree, &command.redirects, stdin);
         match &command.shape {
             Shape::Simple { assignments, words } => {

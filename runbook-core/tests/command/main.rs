@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod corpus;
+mod labelled;
+mod random;
 
 use runbook_core::command::{Analysis, Context, Effect, Script, classify};
 use runbook_core::shell::Dialect;

@@ -67,9 +67,11 @@ pub(super) fn curl(walker: &mut Walker<'_>, call: &mut Call<'_>, parsed: &Parsed
     if sending || uploads {
         call.raise(Effect::Change, "a request that sends data");
     }
-    method(call, parsed.values(&["-X", "--request"]));
+    let known = method(call, parsed.values(&["-X", "--request"])) || sending || uploads;
     let urls: Vec<Arg> = parsed.values(&["--url"]).chain(&parsed.operands).cloned().collect();
-    addresses(walker, call, &urls);
+    if !known || urls.is_empty() {
+        addresses(walker, call, &urls);
+    }
 }
 
 pub(super) fn wget(walker: &mut Walker<'_>, call: &mut Call<'_>, parsed: &Parsed<'_>) {
@@ -105,15 +107,24 @@ fn credentials(walker: &mut Walker<'_>, parsed: &Parsed<'_>, options: &[&str], h
     }
 }
 
-fn method<'a>(call: &mut Call<'_>, methods: impl Iterator<Item = &'a Arg>) {
+/// What the methods do; whether they change something wherever they go.
+fn method<'a>(call: &mut Call<'_>, methods: impl Iterator<Item = &'a Arg>) -> bool {
+    let mut changes = false;
     for method in methods {
         match method.known().map(|method| method.to_ascii_uppercase()).as_deref() {
             Some("GET" | "HEAD" | "OPTIONS") => {}
-            Some("DELETE") => call.raise(Effect::Destroy, "a request that deletes"),
-            Some("POST" | "PUT" | "PATCH") => call.raise(Effect::Change, "a request that changes something"),
+            Some("DELETE") => {
+                changes = true;
+                call.raise(Effect::Destroy, "a request that deletes");
+            }
+            Some("POST" | "PUT" | "PATCH") => {
+                changes = true;
+                call.raise(Effect::Change, "a request that changes something");
+            }
             _ => call.raise(Effect::Unknown, "what the request does is not known"),
         }
     }
+    changes
 }
 
 fn addresses(walker: &mut Walker<'_>, call: &mut Call<'_>, urls: &[Arg]) {

@@ -234,8 +234,7 @@ impl Reader<'_> {
         self.position += 1;
         let mut list = List::default();
         self.nested(|reader| {
-            let mut sub = Reader::new(&inner);
-            sub.depth = reader.depth;
+            let mut sub = Reader::new(&inner, reader.depth);
             sub.documents = std::mem::take(&mut reader.documents);
             let result = sub.whole(&mut list);
             reader.documents = std::mem::take(&mut sub.documents);

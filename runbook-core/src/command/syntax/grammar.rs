@@ -339,7 +339,7 @@ impl Reader<'_> {
 
     fn function_body(&mut self, name: String) -> Read<Shape> {
         self.space()?;
-        let body = self.command()?;
+        let body = self.nested(Self::command)?;
         if matches!(body.shape, Shape::Simple { .. }) {
             return Err(super::Fault {
                 span: body.span,

@@ -156,7 +156,8 @@ pub(super) struct Tree {
     pub(super) code: Option<Range<usize>>,
 }
 
-/// Reads `script`. Spans in the tree point into the text that was originally written.
-pub(super) fn parse(script: &Script) -> Tree {
-    reader::Reader::new(script).tree()
+/// Reads `script`, which stands `depth` levels deep in others. Spans in the tree point into the text that was
+/// originally written.
+pub(super) fn parse(script: &Script, depth: usize) -> Tree {
+    reader::Reader::new(script, depth).tree()
 }

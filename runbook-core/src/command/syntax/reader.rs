@@ -29,7 +29,7 @@ pub(super) struct Reader<'s> {
 }
 
 impl<'s> Reader<'s> {
-    pub(super) fn new(script: &'s Script) -> Self {
+    pub(super) fn new(script: &'s Script, depth: usize) -> Self {
         let mut bytes = script.text().as_bytes().to_vec();
         for (range, _) in script.holes() {
             if let Some(hole) = bytes.get_mut(range.clone()) {
@@ -42,7 +42,7 @@ impl<'s> Reader<'s> {
             bytes,
             position: 0,
             end,
-            depth: 0,
+            depth,
             pending: Vec::new(),
             documents: Vec::new(),
             code: None,
@@ -87,7 +87,15 @@ impl<'s> Reader<'s> {
     }
 
     pub(super) fn fault<T>(&self, range: Range<usize>, what: &'static str) -> Read<T> {
-        Err(Fault { span: self.script.origin(range), what })
+        let text = self.script.text();
+        let (mut start, mut end) = (range.start.min(text.len()), range.end.min(text.len()));
+        while !text.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !text.is_char_boundary(end) {
+            end += 1;
+        }
+        Err(Fault { span: self.script.origin(start..end.max(start)), what })
     }
 
     pub(super) fn unexpected<T>(&self) -> Read<T> {

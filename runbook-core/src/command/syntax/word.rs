@@ -28,9 +28,6 @@ impl Reader<'_> {
                 let list = self.substitution(from)?;
                 pieces.push(Piece { kind: Kind::Process(list), quoted: false, span: self.span(from) });
             } else if is_meta(byte) {
-                if byte == b'(' && self.position > start {
-                    return self.fault(self.position..self.position + 1, "a pattern with parentheses");
-                }
                 break;
             } else {
                 self.part(&mut pieces, Quoting::Bare)?;
