@@ -12,6 +12,7 @@ pub mod kind;
 pub mod local;
 pub mod model;
 pub mod plan;
+pub mod policy;
 #[cfg(feature = "engine")]
 pub mod port;
 pub mod read;

@@ -58,11 +58,6 @@ impl Arg {
         self.parts.iter().map_while(|part| part.text.as_deref()).collect()
     }
 
-    /// Whether nothing of it is known.
-    pub(super) fn is_opaque(&self) -> bool {
-        self.parts.iter().all(|part| part.text.is_none()) && !self.parts.is_empty()
-    }
-
     /// Whether it could turn out to be an option although it does not look like one.
     pub(super) fn may_be_option(&self) -> bool {
         if self.splits {
@@ -287,10 +282,11 @@ fn first_group(word: &[Unit]) -> Option<(usize, usize, Vec<usize>)> {
 
 fn arg(units: &[Unit], span: Range<usize>) -> Arg {
     let mut arg = Arg { parts: Vec::new(), splits: false, glob: false, span };
+    let last_bracket = units.iter().rposition(|unit| unit.is(']'));
     for (number, unit) in units.iter().enumerate() {
         arg.splits |= unit.splits;
-        let class = || unit.is('[') && units.iter().skip(number).any(|unit| unit.is(']'));
-        arg.glob |= unit.is('*') || unit.is('?') || class();
+        let class = unit.is('[') && last_bracket.is_some_and(|last| last > number);
+        arg.glob |= unit.is('*') || unit.is('?') || class;
         let text = match (unit.text, &unit.value) {
             // A tilde becomes a directory, or stays.
             (Some('~'), _) if number == 0 && !unit.quoted => Some("~".to_owned()),

@@ -78,6 +78,10 @@ pub struct Context {
     pub changing_gets: Vec<String>,
     /// The directory in which the command starts, when it is known.
     pub cwd: Option<String>,
+    /// Names of variables that the command is given besides those that everybody has.
+    pub variables: Vec<String>,
+    /// Whether data is on its standard input.
+    pub stdin: bool,
 }
 
 /// Why a command is what it is, with the place in its text.
@@ -112,6 +116,12 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// What an action of another kind comes to, as if it were a command.
+    pub fn of_words<'w>(words: impl IntoIterator<Item = &'w str>, effect: Effect) -> Self {
+        let args: Vec<arg::Arg> = words.into_iter().map(|word| arg::Arg::fixed(word, 0..0)).collect();
+        Invocation { positional: args.clone(), args, sure: true, effect, span: 0..0 }
+    }
+
     /// The words as people read them; what is not known is an ellipsis.
     pub fn show(&self) -> String {
         self.args.iter().map(arg::Arg::show).collect::<Vec<_>>().join(" ")

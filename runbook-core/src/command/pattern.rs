@@ -338,33 +338,42 @@ impl PathPattern {
         let known = write.path.known().filter(|_| !write.path.glob);
         let mut fit = Fit::No;
         for place in write.cwd.places() {
-            let found = match known.as_deref().and_then(|text| path::join(place.as_deref(), text)) {
-                Some(whole) => {
-                    let tokens: Vec<Token> = whole.chars().map(Token::Char).collect();
-                    if meets(&self.tokens, &tokens) { Fit::Yes } else { Fit::No }
-                }
-                None => {
-                    if meets(&self.tokens, &tokens(&write.path, place.as_deref())) {
-                        Fit::Perhaps
-                    } else {
-                        Fit::No
-                    }
-                }
-            };
-            fit = fit.max(found);
-            if found == Fit::No && write.deep {
-                // What lies below goes with it.
-                let mut below = match known.as_deref().and_then(|text| path::join(place.as_deref(), text)) {
-                    Some(whole) => whole.trim_end_matches('/').chars().map(Token::Char).collect(),
-                    None => tokens(&write.path, place.as_deref()),
-                };
-                below.extend([Token::Char('/'), Token::Any]);
-                if meets(&self.tokens, &below) {
-                    fit = fit.max(if known.is_some() { Fit::Yes } else { Fit::Perhaps });
-                }
-            }
+            let whole = known.as_deref().and_then(|text| path::join(place.as_deref(), text));
+            fit = fit.max(match (&whole, &known) {
+                (Some(whole), _) => self.fits_path(whole, write.deep),
+                (None, Some(rest)) if self.fits_below_somewhere(rest) => Fit::Yes,
+                _ => self.may_fit(&tokens(&write.path, place.as_deref()), write.deep),
+            });
         }
         fit
+    }
+
+    /// Whether it fits an absolute path; `deep` when what lies below goes with it.
+    fn fits_path(&self, path: &str, deep: bool) -> Fit {
+        let tokens: Vec<Token> = path.chars().map(Token::Char).collect();
+        let below = format!("{}/", path.trim_end_matches('/'));
+        // The text up to the first wild card says where what it stands for lies.
+        let fixed = self.tokens.iter().map_while(|token| match token {
+            Token::Char(c) => Some(*c),
+            _ => None,
+        });
+        let contains = deep && fixed.collect::<String>().starts_with(&below);
+        if contains || meets(&self.tokens, &tokens) { Fit::Yes } else { Fit::No }
+    }
+
+    /// Whether it fits a path in a directory nobody knows, whichever that is.
+    fn fits_below_somewhere(&self, rest: &str) -> bool {
+        let rest = path::clean(rest.trim_start_matches('~'));
+        let whole: Vec<Token> = "/\u{1}".chars().chain(rest.chars()).map(Token::Char).collect();
+        meets(&self.tokens, &whole)
+    }
+
+    fn may_fit(&self, path: &[Token], deep: bool) -> Fit {
+        let mut below = path.to_vec();
+        below.extend([Token::Char('/'), Token::Any]);
+        let absolute = self.tokens.first() == Some(&Token::Char('/'));
+        let fits = meets(&self.tokens, path) || (deep && absolute && meets(&self.tokens, &below));
+        if fits { Fit::Perhaps } else { Fit::No }
     }
 }
 

@@ -244,7 +244,8 @@ impl Walker<'_> {
                 format!("the option `{}` of `{}` is not known", strange.show(), call.name),
             );
         }
-        let harmless = spec.dynamic || (spec.any_flags && spec.flags.values().all(|flag| flag.role.is_tame()));
+        let harmless =
+            spec.dynamic || (spec.any_flags && spec.flags.values().all(|flag| flag.role.is_tame()));
         if let Some(doubtful) = parsed.doubtful.first().filter(|_| !harmless) {
             let why = format!("`{}` could be an option of `{}`", doubtful.show(), call.name);
             if stop {
@@ -299,6 +300,10 @@ impl Walker<'_> {
         if call.safe || call.reads {
             return;
         }
+        if let Some(strange) = parsed.strange.first() {
+            // Whether it takes an argument decides where the command begins.
+            self.hide(strange.span.clone(), format!("which command `{}` runs is not certain", call.name));
+        }
         call.quiet = true;
         if rest.is_empty() {
             call.quiet = false;
@@ -342,9 +347,10 @@ impl Walker<'_> {
             // A program with modes does what its mode says.
             let mode = spec.effect == Effect::Unknown
                 && spec.flags.values().any(|flag| matches!(flag.role, Role::Reads | Role::Reveals))
-                && parsed.used.iter().any(|used| {
-                    matches!(used.flag.role, Role::Makes(Effect::Change | Effect::Destroy))
-                });
+                && parsed
+                    .used
+                    .iter()
+                    .any(|used| matches!(used.flag.role, Role::Makes(Effect::Change | Effect::Destroy)));
             let effect = match (mode, lowered) {
                 (true, _) => Effect::Read,
                 (_, true) => spec.effect.min(Effect::Change),

@@ -99,6 +99,11 @@ impl Script {
         self.holes.push((start..self.text.len(), Hole::Code));
     }
 
+    /// Whether something in it is not known yet.
+    pub fn has_unknown(&self) -> bool {
+        self.holes.iter().any(|(_, hole)| !matches!(hole, Hole::Known(_)))
+    }
+
     /// Its text, holes as they are written.
     pub fn text(&self) -> &str {
         &self.text

@@ -192,8 +192,6 @@ pub(super) struct Spec {
     pub(super) operands: Option<Operands>,
     pub(super) verbs: BTreeMap<String, Spec>,
     pub(super) bare: Option<Effect>,
-    /// Whether options of the program may stand behind its verb.
-    pub(super) anywhere: bool,
     /// Whether no word whatever makes it do more than it says.
     pub(super) dynamic: bool,
     pub(super) exposes: bool,
@@ -369,7 +367,6 @@ fn compile(raw: &Raw, inherited: &BTreeMap<String, Flag>) -> Result<Spec, String
         operands,
         verbs,
         bare: raw.bare,
-        anywhere,
         dynamic: raw.dynamic,
         exposes: raw.exposes,
         secrets: raw.secrets,

@@ -78,19 +78,30 @@ impl<'c> Walker<'c> {
     }
 
     pub(super) fn script_alone(mut self, script: &Script) -> Analysis {
-        self.script(script, &Stdin::Nothing);
+        self.surroundings();
+        let stdin = if self.context.stdin { Stdin::Data } else { Stdin::Nothing };
+        self.script(script, &stdin);
         self.end()
     }
 
     pub(super) fn words_alone(mut self, words: &Words) -> Analysis {
+        self.surroundings();
         let span = 0..words.text().len();
+        let stdin = if self.context.stdin { Stdin::Data } else { Stdin::Nothing };
         match words.args() {
             [] => self.say(Effect::Unknown, span, "there is no program"),
             args => {
-                self.run(args, &Stdin::Nothing, span);
+                self.run(args, &stdin, span);
             }
         }
         self.end()
+    }
+
+    fn surroundings(&mut self) {
+        let context = self.context;
+        for name in context.variables.iter().filter(|name| variable::is_dangerous(name)) {
+            self.hide(0..0, format!("`{name}` changes what commands mean"));
+        }
     }
 
     fn end(mut self) -> Analysis {
@@ -302,6 +313,9 @@ impl<'c> Walker<'c> {
 
     /// A variable is set; `given` when a program or later programs are given it.
     pub(super) fn assigned(&mut self, name: &str, given: bool, span: Range<usize>) {
+        if given && variable::is_secret(name) {
+            self.expose(span.clone(), format!("`{name}` is given to a program"));
+        }
         if variable::is_dangerous(name) {
             self.hide(span, format!("`{name}` changes what commands mean"));
         } else if given && !variable::is_harmless(name) {

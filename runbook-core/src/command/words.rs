@@ -78,6 +78,11 @@ impl Words {
         self.args.push(arg);
     }
 
+    /// Whether something in them is not known yet.
+    pub fn has_unknown(&self) -> bool {
+        self.args.iter().any(|arg| arg.known().is_none())
+    }
+
     /// The words one after the other, for people.
     pub fn text(&self) -> &str {
         &self.text

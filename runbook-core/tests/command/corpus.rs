@@ -49,7 +49,9 @@ fn the_three_laws() {
         let (mut reads, mut exact) = (0, 0);
         for row in &rows {
             let found = look(&row.command, dialect);
-            let say = |law: &str| format!("{law} {}: {} {:?}: {:?}", row.number, row.command, found.effect, found.reasons);
+            let say = |law: &str| {
+                format!("{law} {}: {} {:?}: {:?}", row.number, row.command, found.effect, found.reasons)
+            };
             if found.effect == Effect::Read && row.expected != Effect::Read {
                 wrong.push(say("called a read:"));
             }

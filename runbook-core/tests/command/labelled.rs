@@ -36,7 +36,8 @@ fn unescape(text: &str) -> String {
 fn commands_do_what_their_label_says() {
     let mut wrong = Vec::new();
     let mut count = 0;
-    for line in include_str!("labelled.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in include_str!("labelled.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         let (label, command) = line.split_once('\t').unwrap();
         let command = unescape(command);
         let found = look(&command, Dialect::Bash);
@@ -50,8 +51,13 @@ fn commands_do_what_their_label_says() {
         };
         count += 1;
         if shown != label || !agree {
-            let why: Vec<_> = found.reasons.iter().map(|r| format!("{} ({})", r.text, r.effect.name())).collect();
-            wrong.push(format!("{label}: {command:?} is {shown} (sh: {:?}): {}", strict.effect, why.join("; ")));
+            let why: Vec<_> =
+                found.reasons.iter().map(|r| format!("{} ({})", r.text, r.effect.name())).collect();
+            wrong.push(format!(
+                "{label}: {command:?} is {shown} (sh: {:?}): {}",
+                strict.effect,
+                why.join("; ")
+            ));
         }
     }
     assert!(count >= 400, "{count}");

@@ -5,6 +5,7 @@
 mod corpus;
 mod labelled;
 mod random;
+mod wrappings;
 
 use runbook_core::command::{Analysis, Context, Effect, Script, classify};
 use runbook_core::shell::Dialect;

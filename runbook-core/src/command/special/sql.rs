@@ -245,7 +245,10 @@ pub(super) fn look(text: &str, client: Client) -> Verdict {
         rest.push('\n');
     }
     match tokens(&rest, client) {
-        None => add(verdict(Effect::Unknown, "statements that are not understood")),
+        None => {
+            let unknown = verdict(Effect::Unknown, "statements that are not understood");
+            add(Verdict { hidden: true, ..unknown });
+        }
         Some(statements) => {
             for statement in &statements {
                 add(look_at(statement, client));
@@ -391,13 +394,15 @@ fn look_at(statement: &[Token], client: Client) -> Verdict {
             false => verdict(Effect::Unknown, "a statement that is not understood"),
         };
     };
+    let leaves = ["system", "source", "tee", "pager", "edit", "delimiter"];
+    if client == Client::Mysql && leaves.contains(first) {
+        let why = format!("what `{first}` does is not known");
+        return Verdict { hidden: true, ..verdict(Effect::Unknown, why) };
+    }
     if let Some(word) = words.iter().find(|word| DESTROYS.contains(word)) {
         return verdict(Effect::Destroy, format!("`{}` destroys", word.to_uppercase()));
     }
     match *first {
-        "system" | "source" | "tee" | "pager" | "edit" | "delimiter" if client == Client::Mysql => {
-            Verdict { hidden: true, ..verdict(Effect::Unknown, format!("what `{first}` does is not known")) }
-        }
         "begin" | "start" | "commit" | "end" | "rollback" | "abort" if words.len() <= 2 => {
             verdict(Effect::Read, "")
         }

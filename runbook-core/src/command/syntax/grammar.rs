@@ -352,7 +352,9 @@ impl Reader<'_> {
     fn simple(&mut self) -> Read<Command> {
         let start = self.position;
         let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::<Word>::new(), Vec::new());
+        let mut end = start;
         loop {
+            end = self.position.max(end);
             self.blanks();
             if let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
@@ -397,7 +399,8 @@ impl Reader<'_> {
         if self.position == start {
             return self.unexpected();
         }
-        Ok(Command { shape: Shape::Simple { assignments, words }, redirects, span: self.span(start) })
+        let span = self.script.origin(start..end);
+        Ok(Command { shape: Shape::Simple { assignments, words }, redirects, span })
     }
 
     fn function(&mut self, start: usize, words: &[Word]) -> Read<Command> {
