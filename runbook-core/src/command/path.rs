@@ -15,7 +15,7 @@ pub struct Cwd {
 impl Cwd {
     /// One directory, known or not.
     pub fn at(place: Option<&str>) -> Self {
-        Cwd { places: vec![place.filter(|p| p.starts_with('/')).map(|p| clean(p))] }
+        Cwd { places: vec![place.filter(|p| p.starts_with('/')).map(clean)] }
     }
 
     pub(super) fn places(&self) -> &[Option<String>] {

@@ -381,8 +381,8 @@ impl PathPattern {
 fn tokens(arg: &Arg, cwd: Option<&str>) -> Vec<Token> {
     let mut tokens = Vec::new();
     let prefix = arg.prefix();
-    if !prefix.starts_with('/') && !(prefix.is_empty() && arg.parts.first().is_some_and(|p| p.text.is_none()))
-    {
+    let starts_unknown = prefix.is_empty() && arg.parts.first().is_some_and(|part| part.text.is_none());
+    if !prefix.starts_with('/') && !starts_unknown {
         match cwd {
             Some(cwd) if !prefix.starts_with('~') => tokens.extend(cwd.chars().map(Token::Char)),
             _ => tokens.push(Token::Any),

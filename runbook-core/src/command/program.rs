@@ -92,11 +92,7 @@ impl Walker<'_> {
         }
         let place = self.found.commands.len();
         self.found.commands.push(call.invocation(Effect::Unknown));
-        let program = Table::get().program(base).or_else(|| {
-            // `python3.11`, `pip3.12`, `mkfs.ext4`.
-            let stem = base.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-            Table::get().program(stem).or_else(|| Table::get().program(base.split_once('.')?.0))
-        });
+        let program = Table::get().program(base).or_else(|| Table::get().program(unversioned(base)?));
         let rest = args.get(1..).unwrap_or_default();
         match program {
             Some(spec) => {
@@ -386,6 +382,14 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// `python3.11` is `python`, `mkfs.ext4` is `mkfs`.
+fn unversioned(name: &str) -> Option<&str> {
+    const VERSIONED: &[&str] = &["python", "pypy", "pip", "perl", "ruby", "php", "lua", "node", "tclsh"];
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let known = VERSIONED.contains(&stem).then_some(stem);
+    known.or_else(|| name.starts_with("mkfs.").then_some("mkfs"))
 }
 
 fn operands(call: &mut Call<'_>, parsed: &Parsed<'_>, rule: &Operands) {

@@ -163,7 +163,10 @@ impl<'c> Walker<'c> {
             self.hide(script.origin(range.clone()), "this becomes program text and is not known yet");
         }
         self.depth += 1;
+        // Another shell does not know the functions of this one.
+        let functions = std::mem::take(&mut self.functions);
         self.list(&tree, &tree.list, stdin);
+        self.functions = functions;
         self.depth -= 1;
         if let Some(fault) = &tree.fault {
             self.hide(fault.span.clone(), fault.what);
@@ -205,9 +208,7 @@ impl<'c> Walker<'c> {
                 if !words.is_empty() {
                     match args.is_empty() {
                         true => self.hide(command.span.clone(), "which program runs is not known"),
-                        false => {
-                            self.run(&args, &stdin, command.span.clone());
-                        }
+                        false => self.simple(&args, &stdin, command.span.clone()),
                     }
                 }
             }
@@ -323,6 +324,18 @@ impl<'c> Walker<'c> {
         }
     }
 
+    /// A command as the shell finds it: a function of this script, or a program.
+    fn simple(&mut self, args: &[Arg], stdin: &Stdin, span: Range<usize>) {
+        let name = args.first().and_then(Arg::known);
+        if name.is_some_and(|name| self.functions.contains(&name)) {
+            // What it does was looked at where it is defined.
+            self.cwd.forget();
+            self.found.commands.push(Call::new(args, stdin, span).invocation(Effect::Read));
+        } else {
+            self.run(args, stdin, span);
+        }
+    }
+
     /// Looks at a program with its arguments.
     pub(super) fn run(&mut self, args: &[Arg], stdin: &Stdin, span: Range<usize>) -> Effect {
         self.words += args.len();
@@ -342,11 +355,6 @@ impl<'c> Walker<'c> {
             self.found.commands.push(Call::new(args, stdin, span).invocation(Effect::Unknown));
             return Effect::Unknown;
         };
-        if self.functions.contains(&name) {
-            self.cwd.forget();
-            self.found.commands.push(Call::new(args, stdin, span).invocation(Effect::Read));
-            return Effect::Read;
-        }
         self.depth += 1;
         let effect = self.program(&name, args, stdin, span);
         self.depth -= 1;

@@ -40,6 +40,11 @@ fn rows() -> Vec<Row> {
     lines.map(row).collect()
 }
 
+/// The commands alone.
+pub(crate) fn commands() -> Vec<String> {
+    rows().into_iter().map(|row| row.command).collect()
+}
+
 #[test]
 fn the_three_laws() {
     let rows = rows();

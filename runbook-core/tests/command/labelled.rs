@@ -32,14 +32,23 @@ fn unescape(text: &str) -> String {
     out
 }
 
+/// Labels and commands.
+fn rows() -> Vec<(&'static str, String)> {
+    let lines =
+        include_str!("labelled.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    lines.map(|line| line.split_once('\t').unwrap()).map(|(label, text)| (label, unescape(text))).collect()
+}
+
+/// The commands alone.
+pub(crate) fn commands() -> Vec<String> {
+    rows().into_iter().map(|(_, command)| command).collect()
+}
+
 #[test]
 fn commands_do_what_their_label_says() {
     let mut wrong = Vec::new();
     let mut count = 0;
-    for line in include_str!("labelled.txt").lines().filter(|line| !line.starts_with('#') && !line.is_empty())
-    {
-        let (label, command) = line.split_once('\t').unwrap();
-        let command = unescape(command);
+    for (label, command) in rows() {
         let found = look(&command, Dialect::Bash);
         let shown = format!("{}{}", found.effect.name(), if found.secrets { "+" } else { "" });
         // What is a read to all shells is one to bash; what destroys is no change to any.

@@ -5,17 +5,13 @@
 mod corpus;
 mod labelled;
 mod random;
+mod second;
 mod wrappings;
 
-use runbook_core::command::{Analysis, Context, Effect, Script, classify};
+use runbook_core::command::{Analysis, Context, Script, classify};
 use runbook_core::shell::Dialect;
 
 /// What is found out about `text`.
-pub fn look(text: &str, dialect: Dialect) -> Analysis {
+pub(crate) fn look(text: &str, dialect: Dialect) -> Analysis {
     classify(&Script::new(text, dialect), &Context::default())
-}
-
-/// What `text` does, to bash.
-pub fn effect(text: &str) -> Effect {
-    look(text, Dialect::Bash).effect
 }

@@ -1,7 +1,7 @@
 //! Ways to run a command.
 
 /// Ways to run a command, all of which reach it.
-pub fn wrappings() -> Vec<String> {
+pub(crate) fn wrappings() -> Vec<String> {
     let simple = [
         "@",
         "\\@",

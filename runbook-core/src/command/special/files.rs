@@ -46,7 +46,7 @@ pub(super) fn tar(walker: &mut Walker<'_>, call: &mut Call<'_>, args: &[Arg]) {
                     't' | 'd' | 'c' | 'x' | 'r' | 'u' | 'A' => take(&letter.to_string(), &mut mode),
                     'v' | 'z' | 'j' | 'J' | 'p' | 'k' | 'h' | 'a' | 'O' | 'P' | 'm' | 'o' | 'S' | 'w'
                     | 'l' | 'n' | 'R' | 'Z' | 'i' | 's' => {}
-                    'f' | 'C' | 'T' | 'X' | 'b' | 'H' | 'N' | 'V' | 'g' => {
+                    'f' | 'C' | 'X' | 'b' | 'H' | 'N' | 'V' | 'g' => {
                         let rest: String = letters.iter().skip(at).collect();
                         let value = match (old, rest.is_empty()) {
                             (false, false) => {
@@ -107,8 +107,8 @@ pub(super) fn tar(walker: &mut Walker<'_>, call: &mut Call<'_>, args: &[Arg]) {
                 | "help"
                 | "no-recursion"
                 | "ignore-failed-read" => {}
-                "exclude" | "exclude-from" | "strip-components" | "files-from" | "transform" | "owner"
-                | "group" | "mode" | "mtime" | "newer" | "exclude-vcs" | "sort" | "warning" | "label" => {
+                "exclude" | "exclude-from" | "strip-components" | "transform" | "owner" | "group"
+                | "mode" | "mtime" | "newer" | "exclude-vcs" | "sort" | "warning" | "label" => {
                     if name == "transform"
                         && attached.as_ref().and_then(Arg::known).is_none_or(|t| t.ends_with('e'))
                     {

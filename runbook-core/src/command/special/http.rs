@@ -161,6 +161,9 @@ fn address(walker: &mut Walker<'_>, url: &Arg) -> Result<(), String> {
         return Err(format!("`{shown}` may become several addresses"));
     }
     let rest = rest.unwrap_or_default();
+    if rest.contains('@') && !rest.starts_with('/') {
+        return Err(format!("where `{shown}` leads is not certain"));
+    }
     let path = rest.split(['?', '#']).next().unwrap_or_default();
     let loopback = matches!(host.as_str(), "localhost" | "[::1]")
         || (host.starts_with("127.")

@@ -236,9 +236,9 @@ pub(super) fn look(text: &str, client: Client) -> Verdict {
     };
     let mut rest = String::new();
     for line in text.lines() {
-        let trimmed = line.trim_start();
-        if client == Client::Sqlite && trimmed.starts_with('.') {
-            add(dot(trimmed));
+        // Commands of the client stand between statements only.
+        if client == Client::Sqlite && line.starts_with('.') && is_complete(&rest) {
+            add(dot(line));
             continue;
         }
         rest.push_str(line);
@@ -258,10 +258,19 @@ pub(super) fn look(text: &str, client: Client) -> Verdict {
     worst
 }
 
+/// Whether `text` ends with the end of a statement.
+fn is_complete(text: &str) -> bool {
+    tokens(text, Client::Sqlite).is_some_and(|found| found.last().is_none_or(Vec::is_empty))
+}
+
 /// A command of `sqlite3` itself.
 fn dot(line: &str) -> Verdict {
     let mut words = line.split_whitespace();
     let name = words.next().unwrap_or_default();
+    if line.contains(['|', '`']) || words.any(|word| word.starts_with('-')) {
+        let unknown = verdict(Effect::Unknown, format!("what `{name}` does is not known"));
+        return Verdict { hidden: true, ..unknown };
+    }
     match name {
         ".tables" | ".schema" | ".databases" | ".indexes" | ".indices" | ".headers" | ".header" | ".mode"
         | ".width" | ".nullvalue" | ".separator" | ".timeout" | ".timer" | ".stats" | ".show" | ".dbinfo"
@@ -338,14 +347,18 @@ fn tokens(text: &str, client: Client) -> Option<Vec<Vec<Token>>> {
                 return None;
             }
             ';' => statements.push(std::mem::take(&mut current)),
+            '\\' if client == Client::Mysql && matches!(next, Some('G' | 'g')) => {
+                at += 1;
+                statements.push(std::mem::take(&mut current));
+            }
             '\\' => {
                 let word: String =
                     chars.iter().skip(at).take_while(|c| !c.is_whitespace() && **c != ';').collect();
                 at += word.chars().count();
-                // The rest of the line belongs to it.
-                while chars.get(at).is_some_and(|c| *c != '\n') {
-                    at += 1;
-                }
+                // The rest of the line belongs to it; it may hold further commands, and text that is run.
+                let rest: String = chars.iter().skip(at).take_while(|c| **c != '\n').collect();
+                at += rest.chars().count();
+                let word = if rest.contains(['\\', '`', '|']) { format!("{word} …") } else { word };
                 current.push(Token::Escape(word));
                 continue;
             }
@@ -379,7 +392,9 @@ fn look_at(statement: &[Token], client: Client) -> Verdict {
             ["\\d", "\\l", "\\z", "\\conninfo", "\\x", "\\timing", "\\pset", "\\q", "\\encoding", "\\echo"];
         let harmless = client == Client::Psql
             && !statement.iter().any(|t| matches!(t, Token::Word(_)))
-            && shows.iter().any(|known| escape.trim_end_matches('+') == *known || escape.starts_with("\\d"));
+            && (shows.iter().any(|known| escape.trim_end_matches('+') == *known)
+                || (escape.starts_with("\\d")
+                    && escape.chars().skip(1).all(|c| c.is_ascii_alphabetic() || c == '+')));
         return match harmless {
             true => verdict(Effect::Read, ""),
             false => Verdict {
@@ -495,6 +510,11 @@ mod tests {
             (Psql, "select $$a$$", Unknown),
             (Psql, "\\dt+", Read),
             (Psql, "\\! id", Unknown),
+            (Psql, "\\dt \\! id", Unknown),
+            (Psql, "\\echo `id`", Unknown),
+            (Sqlite, ".once |sh", Unknown),
+            (Sqlite, "select '\n.tables '; drop table t; select '\n'", Destroy),
+            (Mysql, "select 1\\G", Read),
             (Psql, "select 1 \\g |sh", Unknown),
             (Psql, "update t set a = 1", Change),
             (Psql, "explain analyze select 1", Unknown),

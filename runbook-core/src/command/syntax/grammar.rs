@@ -478,9 +478,9 @@ impl Reader<'_> {
                 (at, named) = (name + 2, true);
             }
         }
-        if !matches!((self.peek_at(at), self.peek_at(at + 1)), (Some(b'<' | b'>'), next) if next != Some(b'('))
-            && !(at == 0 && self.looking_at("&>"))
-        {
+        let sign = matches!(self.peek_at(at), Some(b'<' | b'>')) && self.peek_at(at + 1) != Some(b'(');
+        let both = at == 0 && self.looking_at("&>");
+        if !sign && !both {
             return Ok(None);
         }
         self.position += at;
