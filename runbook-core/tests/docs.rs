@@ -51,6 +51,7 @@ fn the_page_of_diagnostics() {
         (201, "Expressions"),
         (301, "Values in scripts"),
         (401, "The whole runbook"),
+        (420, "Policies"),
         (501, "Inputs and the command line"),
     ];
     for info in codes() {

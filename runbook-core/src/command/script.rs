@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::expr::{Piece, Template};
+use crate::expr::{Expr, Piece, Template};
 use crate::shell::Dialect;
 
 /// A place in a script that is filled in from outside.
@@ -62,19 +62,38 @@ impl Script {
     /// The script of a template: the text is as an author writes it, and every `${{ … }}` is a hole. An
     /// expression that ends with `| raw` is program text.
     pub fn from_template(template: &Template, dialect: Dialect) -> Self {
+        Self::rendered(template, dialect, |_| None)
+    }
+
+    /// The same with the values that are known. A value is data; one marked `| raw` becomes part of the text.
+    pub fn rendered(
+        template: &Template,
+        dialect: Dialect,
+        mut value: impl FnMut(&Expr) -> Option<String>,
+    ) -> Self {
         let mut script = Script::new(String::new(), dialect);
         for piece in template.pieces() {
-            match piece {
-                Piece::Text(text) => script.text.push_str(text),
-                Piece::Expr(expr) => {
-                    let start = script.text.len();
-                    script.text.push_str("${{ ");
-                    script.text.push_str(expr.source());
-                    script.text.push_str(" }}");
-                    let hole = if expr.ends_with_filter("raw") { Hole::Code } else { Hole::Value };
-                    script.holes.push((start..script.text.len(), hole));
+            let expr = match piece {
+                Piece::Text(text) => {
+                    script.text.push_str(text);
+                    continue;
                 }
-            }
+                Piece::Expr(expr) => expr,
+            };
+            let hole = match (value(expr), expr.ends_with_filter("raw")) {
+                (Some(text), true) => {
+                    script.text.push_str(&text);
+                    continue;
+                }
+                (Some(text), false) => Hole::Known(text),
+                (None, true) => Hole::Code,
+                (None, false) => Hole::Value,
+            };
+            let start = script.text.len();
+            script.text.push_str("${{ ");
+            script.text.push_str(expr.source());
+            script.text.push_str(" }}");
+            script.holes.push((start..script.text.len(), hole));
         }
         script
     }

@@ -5,6 +5,8 @@
 #[path = "../command/wrappings.rs"]
 mod wrappings;
 
+mod templates;
+
 use std::fs;
 use std::path::Path;
 
