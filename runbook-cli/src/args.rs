@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Tell what a run has done and what it waits for
     Show(Show),
+    /// Say what a command may do, and which parts of it say so
+    Classify(Classify),
     /// Explain a diagnostic code
     Explain(Explain),
     /// Print a completion script
@@ -304,6 +306,27 @@ pub(crate) struct Show {
     /// How the run is shown
     #[arg(long, value_enum, default_value_t = Listing::Human)]
     pub(crate) format: Listing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Classify {
+    /// A script as one argument, `-` for a script on standard input, or a program and its arguments
+    #[arg(required = true, value_name = "COMMAND", trailing_var_arg = true)]
+    pub(crate) command: Vec<String>,
+    /// Which shell would read the script
+    #[arg(long, value_enum, value_name = "SHELL", default_value_t = ScriptShell::Sh)]
+    pub(crate) shell: ScriptShell,
+    /// How the verdict is shown
+    #[arg(long, value_enum, default_value_t = Listing::Human)]
+    pub(crate) format: Listing,
+}
+
+/// A shell that reads scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScriptShell {
+    /// Whatever `sh` is
+    Sh,
+    Bash,
 }
 
 #[derive(Args, Debug)]

@@ -1,6 +1,7 @@
 //! Runbooks as data: the language, its checks, the plan and the engine that runs it.
 
 pub mod check;
+pub mod command;
 pub mod diag;
 #[cfg(feature = "engine")]
 pub mod drive;
@@ -15,6 +16,7 @@ pub mod local;
 pub mod mask;
 pub mod model;
 pub mod plan;
+pub mod policy;
 #[cfg(feature = "engine")]
 pub mod port;
 pub mod read;

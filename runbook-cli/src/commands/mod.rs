@@ -2,6 +2,7 @@
 
 mod abandon;
 mod answer;
+mod classify;
 mod completions;
 mod explain;
 mod go_on;
@@ -35,6 +36,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Abandon(command) => abandon::execute(command, &state()?),
         Command::Runs(command) => runs::execute(command, &state()?, color),
         Command::Show(command) => show::execute(command, &state()?, color),
+        Command::Classify(command) => classify::execute(command, color),
         Command::Explain(command) => explain::execute(command),
         Command::Completions(command) => Ok(completions::execute(command)),
     }

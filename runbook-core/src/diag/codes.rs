@@ -214,6 +214,18 @@ codes! {
         "A check that always passes proves nothing.",
         "Compare with what is expected.";
 
+    POLICY_PATTERN = 420, "not a pattern of commands or paths",
+        "A rule that cannot be read forbids nothing.",
+        "Write a program and its first words, such as `git (reset|checkout)`, or a path, such as `/etc/**`.";
+    RULE_WITHOUT_CONDITION = 421, "a rule that says nothing about commands",
+        "It would forbid everything, or nothing.",
+        "Add `command`, `writes` or `effect`.";
+    RULE_TWICE = 422, "two rules with one id",
+        "Exceptions and reports name rules by their id.",
+        "Give each rule an id of its own.";
+    EXAMPLE_FAILS = 423, "an example that the rule does not bear out",
+        "The examples under `match` must be forbidden by the rule, those under `not_match` must not.",
+        "Correct the rule, or the example.";
     BAD_ARGUMENTS = 450, "arguments that a filter, test or function does not take",
         "It would fail when the step runs; so it is refused now.",
         "Write the call as the reference of expressions shows it.";
