@@ -1,0 +1,188 @@
+//! A process that holds durable commands, so that they need no shell beside each of them.
+//!
+//! It is started when the first durable command comes, lives as long as its engine or its commands, and
+//! claims attempts as a capsule does. An engine that cannot have one uses capsules.
+
+mod serve;
+mod wire;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Mutex;
+
+use super::command::{self, Program};
+use crate::port::ExecJob;
+
+pub use serve::keep;
+pub(super) use wire::Reply;
+use wire::{HELLO, Request};
+
+/// How long a keeper may take to come up.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The program that calls [`keep`]: usually the engine's own, started in a way that only it knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeeperProgram {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The arguments that make a keeper of it.
+    pub args: Vec<OsString>,
+}
+
+/// The keeper of one connection, started when it is needed.
+#[derive(Debug)]
+pub(super) struct Keepers {
+    program: KeeperProgram,
+    /// What commands get before their jobs add to it.
+    env: Vec<(OsString, OsString)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// None was needed, or the last one has died.
+    None,
+    Some(Arc<Keeper>),
+    /// The program is no keeper, or cannot be one here.
+    Never,
+}
+
+/// A keeper at work.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    /// Closed when the engine needs it no longer, or is gone.
+    channel: Option<UnixStream>,
+    child: Option<Child>,
+    /// Where commands run that do not say where.
+    cwd: Option<PathBuf>,
+    /// Whether it has ever answered.
+    proven: AtomicBool,
+}
+
+impl Keepers {
+    pub(super) fn new(program: KeeperProgram, env: Vec<(OsString, OsString)>) -> Self {
+        Keepers { program, env, state: Mutex::new(State::None) }
+    }
+
+    /// The keeper for a job in `cwd`; `None` when there is none that would run it as the engine would.
+    pub(super) async fn get(&self, job: &ExecJob) -> Option<Arc<Keeper>> {
+        let mut state = self.state.lock().await;
+        if let State::None = *state {
+            *state = match self.start().await {
+                Ok(keeper) => State::Some(Arc::new(keeper)),
+                Err(_) => State::Never,
+            };
+        }
+        let State::Some(keeper) = &*state else { return None };
+        let same_place = || std::env::current_dir().ok() == keeper.cwd;
+        (job.cwd.as_ref().is_some_and(|cwd| cwd.starts_with('/')) || same_place()).then(|| Arc::clone(keeper))
+    }
+
+    /// Does not use `keeper` any more, which has not answered.
+    pub(super) async fn give_up(&self, keeper: &Arc<Keeper>) {
+        let mut state = self.state.lock().await;
+        if matches!(&*state, State::Some(now) if Arc::ptr_eq(now, keeper)) {
+            // What dies before its first answer is not tried for every job.
+            *state = if keeper.proven.load(Ordering::Relaxed) { State::None } else { State::Never };
+        }
+    }
+
+    async fn start(&self) -> io::Result<Keeper> {
+        let (channel, other) = UnixStream::pair()?;
+        let mut command = Command::new(&self.program.path);
+        command.args(&self.program.args).env_clear();
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::from(std::os::fd::OwnedFd::from(other)));
+        // A group of its own: it is not interrupted with the engine.
+        command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let cwd = std::env::current_dir().ok();
+        let child = Some(command.spawn()?);
+        drop(command);
+        channel.set_nonblocking(true)?;
+        let mut hello = [0; HELLO.len()];
+        let mut reader = tokio::net::UnixStream::from_std(channel.try_clone()?)?;
+        let mut keeper = Keeper { channel: Some(channel), child, cwd, proven: AtomicBool::new(false) };
+        let answer = tokio::time::timeout(PATIENCE, reader.read_exact(&mut hello)).await;
+        if answer.is_ok_and(|answer| answer.is_ok()) && hello == *HELLO {
+            return Ok(keeper);
+        }
+        // Whatever it is, it was given nothing to do.
+        keeper.kill();
+        Err(io::ErrorKind::InvalidData.into())
+    }
+}
+
+impl Keeper {
+    /// Has the keeper run `job` and says what it answers. Fails when it does not: then what is recorded of
+    /// the attempt says whether it has begun.
+    pub(super) async fn run(&self, job: &ExecJob, request: &[u8], stdout: &File, stderr: &File) -> io::Result<Reply> {
+        let (mut socket, other) = UnixStream::pair()?;
+        socket.set_nonblocking(true)?;
+        // Before the keeper hears of it, so that it need not wait. What does not fit follows.
+        let sent = match socket.write(request) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            other => other?,
+        };
+        let stdin = command::input(job.stdin.as_deref())?;
+        let channel = self.channel.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        match &stdin {
+            Some(stdin) => {
+                wire::pass(channel, &[other.as_fd(), stdout.as_fd(), stderr.as_fd(), stdin.as_fd()])?;
+            }
+            None => wire::pass(channel, &[other.as_fd(), stdout.as_fd(), stderr.as_fd()])?,
+        }
+        drop((other, stdin));
+        let mut socket = tokio::net::UnixStream::from_std(socket)?;
+        if let Some(rest @ [_, ..]) = request.get(sent..) {
+            socket.write_all(rest).await?;
+        }
+        let mut reply = [0; Reply::LENGTH];
+        socket.read_exact(&mut reply).await?;
+        self.proven.store(true, Ordering::Relaxed);
+        Reply::decode(reply)
+    }
+}
+
+impl Keeper {
+    fn kill(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.channel = None;
+        if let Some(mut child) = self.child.take() {
+            // It may have commands to wait for. When there is no thread for that, its entry stays until
+            // this process ends.
+            let waiting = std::thread::Builder::new().name("runbook-keeper-end".into());
+            let _ = waiting.spawn(move || child.wait());
+        }
+    }
+}
+
+/// What a keeper is told of `job`.
+pub(super) fn request(job: &ExecJob, attempt: &super::attempt::Attempt, program: &Program) -> Vec<u8> {
+    Request {
+        directory: attempt.directory().to_owned(),
+        token: job.token.clone(),
+        program: program.clone(),
+        cwd: job.cwd.clone(),
+        env: job.env.clone(),
+    }
+    .encode()
+}
