@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use local_support::{
-    Collected, Place, argv, bash, connector_for, durable, exec, exec_with, kept, lines, mark, marked, script, wait_until,
+    Collected, Place, argv, bash, connector_for, durable, exec, exec_with, kept, lines, mark, marked, script,
+    wait_until,
 };
 use runbook_core::kind::Target;
 use runbook_core::local::{LocalConnector, forget};

@@ -94,7 +94,10 @@ async fn two_hundred_commands_at_once_are_told_apart() {
     let connection = connection(&place).await;
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..200 {
-        let text = format!("sleep 0.$(({number} % 7)); echo out {number}; echo err {number} >&2; exit {}", number % 100);
+        let text = format!(
+            "sleep 0.$(({number} % 7)); echo out {number}; echo err {number} >&2; exit {}",
+            number % 100
+        );
         let job = numbered(durable(script(&place, &text)), number);
         let connection = Arc::clone(&connection);
         tasks.spawn(async move { (number, run(&connection, &job).await, claimed(&job.directory)) });
@@ -136,7 +139,9 @@ async fn a_keeper_that_is_killed_at_any_moment_repeats_nothing_and_invents_nothi
             ExecEnd::Exited(5) => {
                 assert_eq!(runs(), 1);
                 known += 1;
-                assert!(matches!(recover(&job).await, Recovered::Ended(again) if again.end == ExecEnd::Exited(5)));
+                assert!(
+                    matches!(recover(&job).await, Recovered::Ended(again) if again.end == ExecEnd::Exited(5))
+                );
             }
             ExecEnd::Lost(why) => {
                 assert!(why.starts_with("the command's keeper was killed"), "{why}");
@@ -177,7 +182,11 @@ async fn without_a_keeper_there_is_a_capsule() {
             let job = numbered(durable(script(&place, "cat; exit 3")), number);
             let job = ExecJob { stdin: Some(b"data".into()), ..job };
             let report = run(&connection, &job).await;
-            assert_eq!((report.end, report.stdout), (ExecEnd::Exited(3), Captured::of_text("data")), "{path}");
+            assert_eq!(
+                (report.end, report.stdout),
+                (ExecEnd::Exited(3), Captured::of_text("data")),
+                "{path}"
+            );
             assert!(claim(&job).starts_with(|first: char| first.is_ascii_digit()), "{}", claim(&job));
         }
     }

@@ -73,7 +73,9 @@ impl LocalConnector {
     pub fn with_keeper(self, program: KeeperProgram) -> Self {
         let env = self.connection.env.clone();
         let keepers = Some(Keepers::new(program, env.clone()));
-        LocalConnector { connection: Arc::new(LocalConnection { env, keepers, ..LocalConnection::default() }) }
+        LocalConnector {
+            connection: Arc::new(LocalConnection { env, keepers, ..LocalConnection::default() }),
+        }
     }
 
     fn with(env: Vec<(OsString, OsString)>) -> Self {

@@ -126,7 +126,13 @@ impl Keepers {
 impl Keeper {
     /// Has the keeper run `job` and says what it answers. Fails when it does not: then what is recorded of
     /// the attempt says whether it has begun.
-    pub(super) async fn run(&self, job: &ExecJob, request: &[u8], stdout: &File, stderr: &File) -> io::Result<Reply> {
+    pub(super) async fn run(
+        &self,
+        job: &ExecJob,
+        request: &[u8],
+        stdout: &File,
+        stderr: &File,
+    ) -> io::Result<Reply> {
         let (mut socket, other) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
         // Before the keeper hears of it, so that it need not wait. What does not fit follows.

@@ -198,9 +198,8 @@ pub(super) fn accept(channel: impl AsFd) -> io::Result<Option<Result<Handles, io
     let mut descriptors = descriptors.into_iter();
     let mut next = || descriptors.next().ok_or_else(malformed);
     // When this process has too many open files, some are missing.
-    let handles = next().and_then(|socket| {
-        Ok(Handles { socket, stdout: next()?, stderr: next()?, stdin: None })
-    });
+    let handles =
+        next().and_then(|socket| Ok(Handles { socket, stdout: next()?, stderr: next()?, stdin: None }));
     Ok(Some(handles.map(|handles| Handles { stdin: descriptors.next(), ..handles })))
 }
 
