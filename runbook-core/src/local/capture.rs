@@ -126,9 +126,8 @@ impl Live {
     }
 
     /// The two files, for the command to write to.
-    pub(super) fn clone_files(&self) -> io::Result<(File, File)> {
-        let [stdout, stderr] = &self.streams;
-        Ok((stdout.file.try_clone()?, stderr.file.try_clone()?))
+    pub(super) fn files(&self) -> [&File; 2] {
+        self.streams.each_ref().map(|shown| &shown.file)
     }
 
     /// Shows what has come since the last time.

@@ -55,11 +55,8 @@ impl LocalConnection {
         let Some(keepers) = &self.keepers else { return Answer::None };
         let Some(keeper) = keepers.get(job).await else { return Answer::None };
         let request = keeper::request(job, attempt, program);
-        let files = live.clone_files();
-        let ending = async {
-            let (stdout, stderr) = files?;
-            keeper.run(job, &request, &stdout, &stderr).await
-        };
+        let sent = keeper.send(job, &request, live.files());
+        let ending = async { keeper.answer(sent?).await };
         match watch(ending, deadline, stop, live).await {
             Ok(Ok(Reply::Ended(code))) => Answer::Ended(ExecEnd::Exited(code), None),
             Ok(Ok(Reply::NotStarted(error))) => {

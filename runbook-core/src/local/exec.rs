@@ -121,8 +121,8 @@ impl LocalConnection {
     /// Starts `command` for `job`, which writes where `live` looks.
     pub(super) fn spawn(&self, mut command: Command, job: &ExecJob, live: &Live) -> io::Result<Child> {
         command::dress(&mut command, job, &self.env)?;
-        let (stdout, stderr) = live.clone_files()?;
-        command.stdout(stdout).stderr(stderr).spawn()
+        let [stdout, stderr] = live.files();
+        command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?).spawn()
     }
 
     /// Runs a command whose outcome need not survive this engine.

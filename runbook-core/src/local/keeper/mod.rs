@@ -8,7 +8,7 @@ mod wire;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
 use tokio::sync::Mutex;
 
 use super::command::{self, Program};
@@ -124,41 +125,33 @@ impl Keepers {
 }
 
 impl Keeper {
-    /// Has the keeper run `job` and says what it answers. Fails when it does not: then what is recorded of
-    /// the attempt says whether it has begun.
-    pub(super) async fn run(
-        &self,
-        job: &ExecJob,
-        request: &[u8],
-        stdout: &File,
-        stderr: &File,
-    ) -> io::Result<Reply> {
-        let (mut socket, other) = UnixStream::pair()?;
-        socket.set_nonblocking(true)?;
-        // Before the keeper hears of it, so that it need not wait. What does not fit follows.
-        let sent = match socket.write(request) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            other => other?,
-        };
+    /// Has the keeper run `job`. Does not wait.
+    pub(super) fn send(&self, job: &ExecJob, request: &[u8], outputs: [&File; 2]) -> io::Result<Waiting> {
+        let (reader, answer) = io::pipe()?;
+        // The request may hold secrets, as standard input may: it is never on a disk.
+        let request = command::input(Some(request))?;
         let stdin = command::input(job.stdin.as_deref())?;
-        let channel = self.channel.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        match &stdin {
-            Some(stdin) => {
-                wire::pass(channel, &[other.as_fd(), stdout.as_fd(), stderr.as_fd(), stdin.as_fd()])?;
-            }
-            None => wire::pass(channel, &[other.as_fd(), stdout.as_fd(), stderr.as_fd()])?,
-        }
-        drop((other, stdin));
-        let mut socket = tokio::net::UnixStream::from_std(socket)?;
-        if let Some(rest @ [_, ..]) = request.get(sent..) {
-            socket.write_all(rest).await?;
-        }
+        let mut descriptors = Vec::with_capacity(5);
+        descriptors.extend(request.as_ref().map(AsFd::as_fd));
+        descriptors.push(answer.as_fd());
+        descriptors.extend(outputs.map(AsFd::as_fd));
+        descriptors.extend(stdin.as_ref().map(AsFd::as_fd));
+        wire::pass(self.channel.as_ref().ok_or(io::ErrorKind::NotConnected)?, &descriptors)?;
+        Ok(Waiting(pipe::Receiver::from_owned_fd(reader.into())?))
+    }
+
+    /// What it answers. Fails when it does not: then what is recorded of the attempt says whether it has begun.
+    pub(super) async fn answer(&self, Waiting(mut pipe): Waiting) -> io::Result<Reply> {
         let mut reply = [0; Reply::LENGTH];
-        socket.read_exact(&mut reply).await?;
+        pipe.read_exact(&mut reply).await?;
         self.proven.store(true, Ordering::Relaxed);
         Reply::decode(reply)
     }
 }
+
+/// A job that was sent.
+#[derive(Debug)]
+pub(super) struct Waiting(pipe::Receiver);
 
 impl Keeper {
     fn kill(&mut self) {

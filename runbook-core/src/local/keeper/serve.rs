@@ -49,7 +49,7 @@ async fn serve(channel: UnixStream) -> io::Result<()> {
                     Ok(Some(Ok(handles))) => {
                         jobs.spawn(job(Arc::clone(&name), handles));
                     }
-                    // Its socket is closed: the engine sees that nobody took it.
+                    // Its pipe is closed: the engine sees that nobody took it.
                     Ok(Some(Err(_))) => {}
                     Err(error) if matches!(error.kind(), WouldBlock | Interrupted) => {}
                     Ok(None) | Err(_) => engine = false,
@@ -79,45 +79,21 @@ fn deaf() -> io::Result<Vec<Signal>> {
 }
 
 async fn job(keeper: Arc<String>, handles: Handles) {
-    let mut socket = UnixStream::from(handles.socket);
-    let outputs = Outputs { stdout: handles.stdout, stderr: handles.stderr, stdin: handles.stdin };
-    // A request that does not come whole is none.
-    let Ok(request) = read(&mut socket).await else { return };
-    let reply = carry_out(&keeper, request, outputs).await.encode();
+    let Handles { mut request, mut answer, stdout, stderr, stdin } = handles;
+    // It is whole in its file, or this is not the engine.
+    let mut bytes = Vec::new();
+    let read = request.read_to_end(&mut bytes).and_then(|_| Request::decode(&bytes));
+    drop(request);
+    let Ok(request) = read else { return };
+    let reply = carry_out(&keeper, request, Outputs { stdout, stderr, stdin }).await;
     // There is room for it, and when the engine is gone, what is recorded has to do.
-    let _ = socket.write_all(&reply);
+    let _ = answer.write_all(&reply.encode());
 }
 
 struct Outputs {
     stdout: OwnedFd,
     stderr: OwnedFd,
     stdin: Option<OwnedFd>,
-}
-
-/// Reads a request. Most have come whole before their socket.
-async fn read(socket: &mut UnixStream) -> io::Result<Request> {
-    socket.set_nonblocking(true)?;
-    let mut head = [0; 4];
-    fill(socket, &mut head).await?;
-    let mut bytes = vec![0; Request::length(head)?];
-    fill(socket, &mut bytes).await?;
-    Request::decode(&bytes)
-}
-
-async fn fill(socket: &UnixStream, bytes: &mut [u8]) -> io::Result<()> {
-    let mut at = 0;
-    while at < bytes.len() {
-        match (&mut &*socket).read(&mut bytes[at..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(some) => at += some,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                tokio::net::UnixStream::from_std(socket.try_clone()?)?.readable().await?;
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }
 
 async fn carry_out(keeper: &str, request: Request, outputs: Outputs) -> Reply {

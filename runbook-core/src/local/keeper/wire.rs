@@ -1,9 +1,10 @@
 //! What an engine and its keeper say to each other. Both are the same program, so there is one version.
 //!
-//! A job has a pair of sockets of its own: the engine writes the request into one end and passes the other,
-//! with the files of the command, through the keeper's standard input. The answer comes back on the pair.
+//! For each job the engine passes descriptors through the keeper's standard input: a file with the request, the
+//! writing end of a pipe for the answer, and the files of the command.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,11 +23,8 @@ use crate::local::command::Program;
 /// What a keeper says first. Another version does not understand this one.
 pub(super) const HELLO: &[u8; 18] = b"runbook-keeper 1\r\n";
 
-/// No request is longer; what the system takes as arguments and environment is much less.
-const LONGEST: usize = 64 << 20;
-
-/// Descriptors of a job: its socket, standard output, standard error, and standard input where it has one.
-const MOST: usize = 4;
+/// Descriptors of a job: request, answer, standard output, standard error, and standard input where it has one.
+const MOST: usize = 5;
 
 /// A command to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +53,9 @@ pub(in crate::local) enum Reply {
 }
 
 impl Request {
-    /// As bytes, their number in front.
+    /// As bytes.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = vec![0; 4];
+        let mut out = Vec::with_capacity(512);
         let mut put = |bytes: &[u8]| {
             // What is longer than four bytes can say is refused by the other side.
             out.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -70,6 +68,7 @@ impl Request {
         put(if self.cwd.is_some() { b"c" } else { b"" });
         put(self.cwd.as_deref().unwrap_or_default().as_bytes());
         put(&(self.env.len() as u64).to_be_bytes());
+        put(&(self.program.arguments.len() as u64).to_be_bytes());
         for (name, value) in &self.env {
             put(name.as_bytes());
             put(value.as_bytes());
@@ -77,18 +76,10 @@ impl Request {
         for argument in &self.program.arguments {
             put(argument.as_bytes());
         }
-        let length = u32::try_from(out.len() - 4).unwrap_or(u32::MAX).to_be_bytes();
-        out.splice(..4, length);
         out
     }
 
-    /// The length of what follows these first four bytes.
-    pub(super) fn length(head: [u8; 4]) -> io::Result<usize> {
-        let length = u32::from_be_bytes(head) as usize;
-        if length > LONGEST { Err(malformed()) } else { Ok(length) }
-    }
-
-    /// From what follows the first four bytes.
+    /// From bytes.
     pub(super) fn decode(bytes: &[u8]) -> io::Result<Self> {
         let mut rest = Parts(bytes);
         let directory = PathBuf::from(rest.os()?);
@@ -97,11 +88,11 @@ impl Request {
         let path = PathBuf::from(rest.os()?);
         let has_cwd = !rest.next()?.is_empty();
         let cwd = rest.text()?;
-        let variables = u64::from_be_bytes(rest.next()?.try_into().map_err(|_| malformed())?);
+        let (variables, arguments) = (rest.number()?, rest.number()?);
         let env = (0..variables).map(|_| Ok((rest.text()?, rest.text()?))).collect::<io::Result<_>>()?;
-        let mut arguments = Vec::new();
-        while !rest.0.is_empty() {
-            arguments.push(rest.os()?);
+        let arguments = (0..arguments).map(|_| rest.os()).collect::<io::Result<_>>()?;
+        if !rest.0.is_empty() {
+            return Err(malformed());
         }
         let program = Program { name, path, arguments };
         Ok(Request { directory, token, program, cwd: has_cwd.then_some(cwd), env })
@@ -120,6 +111,10 @@ impl<'a> Parts<'a> {
 
     fn os(&mut self) -> io::Result<OsString> {
         Ok(OsString::from_vec(self.next()?.to_vec()))
+    }
+
+    fn number(&mut self) -> io::Result<u64> {
+        Ok(u64::from_be_bytes(self.next()?.try_into().map_err(|_| malformed())?))
     }
 
     fn text(&mut self) -> io::Result<String> {
@@ -161,7 +156,8 @@ fn malformed() -> io::Error {
 /// What comes with a job.
 #[derive(Debug)]
 pub(super) struct Handles {
-    pub(super) socket: OwnedFd,
+    pub(super) request: File,
+    pub(super) answer: File,
     pub(super) stdout: OwnedFd,
     pub(super) stderr: OwnedFd,
     pub(super) stdin: Option<OwnedFd>,
@@ -198,8 +194,10 @@ pub(super) fn accept(channel: impl AsFd) -> io::Result<Option<Result<Handles, io
     let mut descriptors = descriptors.into_iter();
     let mut next = || descriptors.next().ok_or_else(malformed);
     // When this process has too many open files, some are missing.
-    let handles =
-        next().and_then(|socket| Ok(Handles { socket, stdout: next()?, stderr: next()?, stdin: None }));
+    let handles = next().and_then(|request| {
+        let (request, answer) = (request.into(), next()?.into());
+        Ok(Handles { request, answer, stdout: next()?, stderr: next()?, stdin: None })
+    });
     Ok(Some(handles.map(|handles| Handles { stdin: descriptors.next(), ..handles })))
 }
 
@@ -230,10 +228,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_request_arrives_as_it_was_sent(request in request()) {
-            let sent = request.encode();
-            let (head, rest) = sent.split_first_chunk::<4>().unwrap();
-            prop_assert_eq!(Request::length(*head).unwrap(), rest.len());
-            prop_assert_eq!(Request::decode(rest).unwrap(), request);
+            prop_assert_eq!(Request::decode(&request.encode()).unwrap(), request);
         }
 
         #[test]
@@ -255,20 +250,19 @@ mod tests {
         let env = vec![("A".to_owned(), "b".to_owned())];
         let request = Request { directory: "/d".into(), token: "t".into(), program, cwd: None, env };
         let sent = request.encode();
-        // Without its last argument it would be another command: the length in front keeps that from happening.
-        for end in 4..sent.len() - 5 {
-            assert!(Request::decode(&sent[4..end]).is_err(), "{end}");
+        for end in 0..sent.len() {
+            assert!(Request::decode(&sent[..end]).is_err(), "{end}");
         }
-        assert!(Request::length([0xff; 4]).is_err());
+        assert!(Request::decode(&[&sent[..], b"x"].concat()).is_err());
     }
 
     #[test]
     fn descriptors_are_passed_and_the_end_is_seen() {
         let (here, there) = UnixStream::pair().unwrap();
         let (one, other) = UnixStream::pair().unwrap();
-        pass(&here, &[one.as_fd(), one.as_fd(), one.as_fd()]).unwrap();
-        pass(&here, &[one.as_fd(), one.as_fd(), one.as_fd(), one.as_fd()]).unwrap();
-        pass(&here, &[one.as_fd()]).unwrap();
+        for number in [4, 5, 1] {
+            pass(&here, &vec![one.as_fd(); number]).unwrap();
+        }
         assert!(accept(&there).unwrap().unwrap().unwrap().stdin.is_none());
         assert!(accept(&there).unwrap().unwrap().unwrap().stdin.is_some());
         assert!(accept(&there).unwrap().unwrap().is_err());
