@@ -103,7 +103,7 @@ impl Attempt {
             let path = self.directory.join(CLAIM);
             io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("`{}` was not written by a capsule", path.display()),
+                format!("`{}` is no claim of a capsule or a keeper", path.display()),
             )
         })
     }

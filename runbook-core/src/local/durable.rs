@@ -53,7 +53,12 @@ impl LocalConnection {
         stop: &CancellationToken,
     ) -> Answer {
         let Some(keepers) = &self.keepers else { return Answer::None };
-        let Some(keeper) = keepers.get(job).await else { return Answer::None };
+        let keeper = match watch(keepers.get(job), deadline, stop, live).await {
+            Ok(Some(keeper)) => keeper,
+            Ok(None) => return Answer::None,
+            // Nobody was asked yet.
+            Err(end) => return Answer::Ended(end, None),
+        };
         let request = keeper::request(job, attempt, program);
         let sent = keeper.send(job, &request, live.files());
         let ending = async { keeper.answer(sent?).await };

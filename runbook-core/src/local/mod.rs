@@ -15,7 +15,6 @@ mod claim;
 mod command;
 mod durable;
 mod exec;
-#[cfg(target_os = "linux")]
 mod keeper;
 mod nameless;
 mod process;
@@ -67,8 +66,8 @@ impl LocalConnector {
 
     /// Durable commands are held by a process of `program`, which is started when the first one comes.
     ///
-    /// That costs less than the shell beside each command that is used otherwise, also when the program
-    /// cannot be started. It gets the environment of the commands, and the working directory and the umask
+    /// That costs less than the shell beside each command that is used otherwise: when the program cannot be
+    /// started, and on systems other than Linux. It gets the environment of the commands, and the working directory and the umask
     /// that this process has at that time.
     pub fn with_keeper(self, program: KeeperProgram) -> Self {
         let env = self.connection.env.clone();

@@ -67,7 +67,9 @@ pub(super) struct Keeper {
     child: Option<Child>,
     /// Where commands run that do not say where.
     cwd: Option<PathBuf>,
-    /// Whether it has ever answered.
+    /// Whether it has said that it is a keeper.
+    ready: bool,
+    /// Whether it has ever answered a job.
     proven: AtomicBool,
 }
 
@@ -78,6 +80,11 @@ impl Keepers {
 
     /// The keeper for a job in `cwd`; `None` when there is none that would run it as the engine would.
     pub(super) async fn get(&self, job: &ExecJob) -> Option<Arc<Keeper>> {
+        // Other systems do not say when a process was started, so that a keeper could not be told from a
+        // process that has its id.
+        if !cfg!(target_os = "linux") {
+            return None;
+        }
         let mut state = self.state.lock().await;
         if let State::None = *state {
             *state = match self.start().await {
@@ -113,14 +120,11 @@ impl Keepers {
         channel.set_nonblocking(true)?;
         let mut hello = [0; HELLO.len()];
         let mut reader = tokio::net::UnixStream::from_std(channel.try_clone()?)?;
-        let mut keeper = Keeper { channel: Some(channel), child, cwd, proven: AtomicBool::new(false) };
-        let answer = tokio::time::timeout(PATIENCE, reader.read_exact(&mut hello)).await;
-        if answer.is_ok_and(|answer| answer.is_ok()) && hello == *HELLO {
-            return Ok(keeper);
-        }
-        // Whatever it is, it was given nothing to do.
-        keeper.kill();
-        Err(io::ErrorKind::InvalidData.into())
+        let mut keeper =
+            Keeper { channel: Some(channel), child, cwd, ready: false, proven: AtomicBool::new(false) };
+        tokio::time::timeout(PATIENCE, reader.read_exact(&mut hello)).await??;
+        keeper.ready = hello == *HELLO;
+        if keeper.ready { Ok(keeper) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 }
 
@@ -153,19 +157,14 @@ impl Keeper {
 #[derive(Debug)]
 pub(super) struct Waiting(pipe::Receiver);
 
-impl Keeper {
-    fn kill(&mut self) {
-        if let Some(child) = &mut self.child {
-            // It may have ended by itself.
-            let _ = child.kill();
-        }
-    }
-}
-
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.channel = None;
         if let Some(mut child) = self.child.take() {
+            if !self.ready {
+                // Whatever it is, it was given nothing to do, and may have ended by itself.
+                let _ = child.kill();
+            }
             // It may have commands to wait for. When there is no thread for that, its entry stays until
             // this process ends.
             let waiting = std::thread::Builder::new().name("runbook-keeper-end".into());

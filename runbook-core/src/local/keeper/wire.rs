@@ -26,6 +26,18 @@ pub(super) const HELLO: &[u8; 18] = b"runbook-keeper 1\r\n";
 /// Descriptors of a job: request, answer, standard output, standard error, and standard input where it has one.
 const MOST: usize = 5;
 
+/// No waiting, no signal, and nothing for commands to inherit.
+#[cfg(target_os = "linux")]
+const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+#[cfg(target_os = "linux")]
+const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
+
+// Elsewhere no keeper is asked for.
+#[cfg(not(target_os = "linux"))]
+const SENDING: SendFlags = SendFlags::DONTWAIT;
+#[cfg(not(target_os = "linux"))]
+const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
+
 /// A command to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -170,8 +182,7 @@ pub(super) fn pass(channel: &UnixStream, descriptors: &[BorrowedFd<'_>]) -> io::
     if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
         return Err(malformed());
     }
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    sendmsg(channel, &[io::IoSlice::new(b"j")], &mut control, flags)?;
+    sendmsg(channel, &[io::IoSlice::new(b"j")], &mut control, SENDING)?;
     Ok(())
 }
 
@@ -180,8 +191,7 @@ pub(super) fn accept(channel: impl AsFd) -> io::Result<Option<Result<Handles, io
     let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(MOST))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-    let got = recvmsg(channel, &mut [io::IoSliceMut::new(&mut byte)], &mut control, flags)?;
+    let got = recvmsg(channel, &mut [io::IoSliceMut::new(&mut byte)], &mut control, RECEIVING)?;
     if got.bytes == 0 {
         return Ok(None);
     }
