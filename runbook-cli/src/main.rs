@@ -6,6 +6,7 @@ mod exit;
 mod fault;
 mod identity;
 mod inputs;
+mod keeper;
 mod output;
 mod people;
 mod registry;
@@ -20,6 +21,9 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    if keeper::is_asked_for() {
+        return keeper::run();
+    }
     let cli = args::Cli::parse();
     let paint = render::style::Paint::for_stderr(cli.global.color);
     match commands::execute(cli) {

@@ -1,7 +1,11 @@
 //! What this program was built with: every kind of action and target, in one place.
 
+use std::sync::Arc;
+
 use runbook_core::drive::EngineBuilder;
 use runbook_core::kind::Kinds;
+
+use crate::keeper;
 
 /// The static half of everything that plugs in.
 pub(crate) fn kinds() -> Kinds {
@@ -14,5 +18,6 @@ pub(crate) fn kinds() -> Kinds {
 
 /// The half that runs.
 pub(crate) fn plug_in(engine: EngineBuilder) -> EngineBuilder {
+    let engine = engine.connector(Arc::new(keeper::connector()));
     runbook_http::plug_in(runbook_docker::plug_in(runbook_ssh::plug_in(engine)))
 }

@@ -7,9 +7,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use runbook_core::drive::Engine;
 use runbook_core::kind::Kinds;
+use runbook_core::local::{KeeperProgram, LocalConnector};
 use runbook_core::model::Runbook;
 use runbook_core::plan::{Plan, PlanRequest};
 use runbook_core::read;
@@ -171,7 +172,9 @@ async fn bare(jobs: usize) {
 async fn engine(plan: Plan, jobs: usize) {
     let directory = tempfile::tempdir_in(".").unwrap();
     let store = Arc::new(SqliteStore::open(directory.path()).unwrap());
-    let engine = Engine::builder().store(store).jobs(jobs).build().unwrap();
+    let keeper = KeeperProgram { path: std::env::current_exe().unwrap(), args: vec![KEEPER.into()] };
+    let local = Arc::new(LocalConnector::inherit().with_keeper(keeper));
+    let engine = Engine::builder().store(store).connector(local).jobs(jobs).build().unwrap();
     let end = engine.start(plan, None).await.unwrap().wait().await.unwrap();
     assert_eq!(end.outcome, Some(Outcome::Succeeded));
 }
@@ -210,4 +213,15 @@ fn resume(c: &mut Criterion) {
 }
 
 criterion_group!(benches, validate, plans, runs, resume);
-criterion_main!(benches);
+
+/// How this program is started as a keeper of commands.
+const KEEPER: &str = "keep-commands";
+
+fn main() {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == KEEPER) {
+        runbook_core::local::keep().unwrap();
+        return;
+    }
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

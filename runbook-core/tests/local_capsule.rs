@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::{Duration as StdDuration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use local_support::{Collected, Place, argv, durable, exec, mark, marked, script, wait_until};
+use local_support::{
+    Collected, Holder, Place, argv, claimed, durable, exec, kill, mark, marked, script, wait_until,
+};
 use runbook_core::kind::Target;
 use runbook_core::local::{LocalConnector, forget};
 use runbook_core::port::{Connector, ExecEnd, ExecJob, ExecReport, OutputSink, Recovered, Stream};
@@ -22,6 +24,37 @@ use runbook_core::value::Duration;
 use tokio_util::sync::CancellationToken;
 
 const CAPSULE: &str = include_str!("../src/local/capsule.sh");
+
+/// The same promises, whoever holds the command.
+macro_rules! whoever_holds_it {
+    ($($name:ident),* $(,)?) => {
+        mod in_a_capsule {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Holder::Capsule).await;
+            })*
+        }
+        mod by_a_keeper {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Holder::Keeper).await;
+            })*
+        }
+    };
+}
+
+whoever_holds_it!(
+    a_killed_engine_loses_and_repeats_nothing,
+    of_two_engines_one_runs_it_and_both_know_the_end,
+    what_never_began_never_will,
+    a_running_command_is_waited_for_and_shown,
+    a_running_command_is_still_ended_in_time_and_on_request,
+    a_killed_holder_leaves_the_outcome_unknown,
+    a_stranger_with_the_holders_process_id_is_not_waited_for,
+    after_a_restart_of_the_machine_only_a_recorded_end_is_known,
+    large_output_is_recovered_like_any_other,
+    it_changes_no_variable_of_the_command,
+);
 
 /// A job that adds a line to a file, whose number says how often it ran.
 fn counting(place: &Place, rest: &str) -> ExecJob {
@@ -72,9 +105,20 @@ fn ended(recovered: Recovered) -> ExecReport {
     }
 }
 
-/// The process id in the claim, when there is one.
-fn claimed(directory: &Path) -> Option<i32> {
-    fs::read_to_string(directory.join("claim")).ok()?.strip_suffix('\n')?.split(' ').next()?.parse().ok()
+/// What is said of a command whose holder was killed.
+fn was_killed(holder: Holder) -> &'static str {
+    match holder {
+        Holder::Capsule => "the command's capsule was killed",
+        Holder::Keeper => "the command's keeper was killed",
+    }
+}
+
+/// The claim of a holder that has this process's id, but is another.
+fn claim_of(holder: Holder, boot: &str) -> String {
+    match holder {
+        Holder::Capsule => format!("{} {boot}\n", std::process::id()),
+        Holder::Keeper => format!("keeper {} 1 {boot}\n", std::process::id()),
+    }
 }
 
 /// The engine of the tests below, in a process of its own: runs one job, and tells just before.
@@ -83,23 +127,28 @@ fn claimed(directory: &Path) -> Option<i32> {
 async fn engine() {
     let Ok(text) = std::env::var("RB_ENGINE_SCRIPT") else { return };
     let root = std::env::var("RB_ENGINE_ROOT").unwrap();
-    let job = job_of_engine(Path::new(&root), &text);
+    let holder = if std::env::var("RB_ENGINE_KEEPS").is_ok() { Holder::Keeper } else { Holder::Capsule };
+    let job = job_of_engine(Path::new(&root), holder, &text);
     fs::write(format!("{root}/begun"), "").unwrap();
     exec(&job).await;
     fs::write(format!("{root}/ended"), "").unwrap();
 }
 
-fn job_of_engine(root: &Path, text: &str) -> ExecJob {
-    let place = Place::new();
+fn job_of_engine(root: &Path, holder: Holder, text: &str) -> ExecJob {
+    let place = Place::with(holder);
     let mut job = durable(script(&place, text));
-    job.directory = root.join("attempt");
+    job.directory = root.join(place.directory().file_name().unwrap());
     job.token = format!("token-of-{}", root.display());
     job.env = vec![("COUNT".into(), root.join("count").to_str().unwrap().into())];
     job
 }
 
-fn start_engine(place: &Place, text: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+fn start_engine(place: &Place, holder: Holder, text: &str) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    if holder == Holder::Keeper {
+        command.env("RB_ENGINE_KEEPS", "1");
+    }
+    command
         .args(["--exact", "engine", "--ignored"])
         .env("RB_ENGINE_SCRIPT", text)
         .env("RB_ENGINE_ROOT", place.root())
@@ -109,30 +158,32 @@ fn start_engine(place: &Place, text: &str) -> Child {
         .unwrap()
 }
 
-#[tokio::test]
-async fn a_killed_engine_loses_and_repeats_nothing() {
+async fn a_killed_engine_loses_and_repeats_nothing(holder: Holder) {
     const TEXT: &str = "echo run >>\"$COUNT\"; echo out; sleep 0.002; exit 5";
     let (mut never, mut once) = (0, 0);
     for round in 0..150 {
-        let place = Place::new();
-        let mut engine = start_engine(&place, TEXT);
+        let place = Place::with(holder);
+        let mut engine = start_engine(&place, holder, TEXT);
         let (begun, limit) = (place.root().join("begun"), Instant::now() + StdDuration::from_secs(20));
         while !begun.exists() {
             assert!(Instant::now() < limit, "the engine never began");
             std::hint::spin_loop();
         }
         // Most of what can go wrong lies in the first moments, the end of the command in the later ones.
-        let wait = RandomState::new().hash_one(round) % if round % 3 == 0 { 8000 } else { 1000 };
+        // A keeper takes a while to come up.
+        let early = if holder == Holder::Keeper { 12_000 } else { 1000 };
+        let wait = RandomState::new().hash_one(round) % if round % 3 == 0 { early + 7000 } else { early };
         let begin = Instant::now();
         while begin.elapsed() < StdDuration::from_micros(wait) {
             std::hint::spin_loop();
         }
         engine.kill().unwrap();
         engine.wait().unwrap();
-        let job = job_of_engine(place.root(), TEXT);
+        let job = job_of_engine(place.root(), holder, TEXT);
         match recover(&job).await {
             Recovered::NotStarted => {
-                wait_until("no late capsule is left", || !place.is_at_work()).await;
+                let late = || place.is_at_work() || !place.keepers().is_empty();
+                wait_until("nobody comes late any more", || !late()).await;
                 assert_eq!(runs(&place), 0, "after {wait} µs");
                 never += 1;
             }
@@ -163,10 +214,9 @@ async fn of_two_capsules_one_runs() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_engines_one_runs_it_and_both_know_the_end() {
+async fn of_two_engines_one_runs_it_and_both_know_the_end(holder: Holder) {
     for _ in 0..100 {
-        let place = Place::new();
+        let place = Place::with(holder);
         let job = counting(&place, "echo out; exit 9");
         let other = job.clone();
         let (one, two) = tokio::join!(tokio::spawn(async move { exec(&job).await }), exec(&other));
@@ -194,9 +244,8 @@ async fn a_capsule_and_a_recovery_agree_who_was_first() {
     }
 }
 
-#[tokio::test]
-async fn what_never_began_never_will() {
-    let place = Place::new();
+async fn what_never_began_never_will(holder: Holder) {
+    let place = Place::with(holder);
     let job = counting(&place, "");
     assert_eq!(recover(&job).await, Recovered::NotStarted);
     assert_eq!(recover(&job).await, Recovered::NotStarted);
@@ -218,12 +267,11 @@ async fn a_capsule_that_died_while_it_claimed_has_not_begun() {
     assert_eq!(runs(&place), 0);
 }
 
-#[tokio::test]
-async fn a_running_command_is_waited_for_and_shown() {
-    let place = Place::new();
+async fn a_running_command_is_waited_for_and_shown(holder: Holder) {
+    let place = Place::with(holder);
     let text = "echo early; while [ ! -e \"$COUNT\" ]; do sleep 0.02; done; echo late; exit 4";
-    let mut engine = start_engine(&place, text);
-    let job = job_of_engine(place.root(), text);
+    let mut engine = start_engine(&place, holder, text);
+    let job = job_of_engine(place.root(), holder, text);
     wait_until("it runs", || fs::read_to_string(job.directory.join("stdout")).is_ok_and(|t| t == "early\n"))
         .await;
     engine.kill().unwrap();
@@ -240,19 +288,18 @@ async fn a_running_command_is_waited_for_and_shown() {
     assert_eq!(shown.text(Stream::Stdout), "early\nlate\n");
 }
 
-#[tokio::test]
-async fn a_running_command_is_still_ended_in_time_and_on_request() {
+async fn a_running_command_is_still_ended_in_time_and_on_request(holder: Holder) {
     for late in [true, false] {
-        let place = Place::new();
+        let place = Place::with(holder);
         let set = mark(&place);
         let text = format!(
             "echo begun; {set} setsid sleep 987654 & trap '' TERM; {set} sleep 987654; {set} sleep 987654"
         );
-        let mut engine = start_engine(&place, &text);
+        let mut engine = start_engine(&place, holder, &text);
         wait_until("both run", || marked(&place).len() == 2).await;
         engine.kill().unwrap();
         engine.wait().unwrap();
-        let mut job = job_of_engine(place.root(), &text);
+        let mut job = job_of_engine(place.root(), holder, &text);
         job.grace = Duration::from_millis(200);
         let stop = CancellationToken::new();
         let mut started = Timestamp::now();
@@ -272,50 +319,54 @@ async fn a_running_command_is_still_ended_in_time_and_on_request() {
     }
 }
 
-#[tokio::test]
-async fn a_killed_capsule_leaves_the_outcome_unknown() {
-    let place = Place::new();
+async fn a_killed_holder_leaves_the_outcome_unknown(holder: Holder) {
+    let place = Place::with(holder);
     let job = counting(&place, &format!("{} sleep 987654", mark(&place)));
     let killing = async {
         wait_until("it runs", || marked(&place).len() == 1).await;
-        let pid = rustix::process::Pid::from_raw(claimed(&job.directory).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        kill(claimed(&job.directory).unwrap());
     };
     let (report, ()) = tokio::join!(exec(&job), killing);
     let ExecEnd::Lost(why) = report.end else { panic!("{:?}", report.end) };
-    assert!(why.starts_with("the command's capsule was killed; still running: process "), "{why}");
+    assert!(why.starts_with(&format!("{}; still running: process ", was_killed(holder))), "{why}");
     let Recovered::Unknown(again) = recover(&job).await else { panic!("not unknown") };
     assert!(again.contains("(sleep)"), "{again}");
     assert_eq!(runs(&place), 1);
 }
 
-#[tokio::test]
-async fn a_stranger_with_the_capsules_process_id_is_not_waited_for() {
-    let place = Place::new();
+async fn a_stranger_with_the_holders_process_id_is_not_waited_for(holder: Holder) {
+    let place = Place::with(holder);
     let job = counting(&place, "");
     fs::create_dir(place.directory()).unwrap();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    fs::write(place.directory().join("claim"), format!("{} {boot}", std::process::id())).unwrap();
-    assert_eq!(recover(&job).await, Recovered::Unknown("the command's capsule was killed".into()));
+    let claim = claim_of(holder, boot.trim());
+    fs::write(place.directory().join("claim"), claim).unwrap();
+    assert_eq!(recover(&job).await, Recovered::Unknown(was_killed(holder).into()));
 }
 
-#[tokio::test]
-async fn after_a_restart_of_the_machine_only_a_recorded_end_is_known() {
-    let place = Place::new();
+async fn after_a_restart_of_the_machine_only_a_recorded_end_is_known(holder: Holder) {
+    let place = Place::with(holder);
     let job = counting(&place, "");
     let before = Timestamp::now() - SignedDuration::from_hours(24 * 3650);
     let found = recover_with(&job, before, Arc::new(()), CancellationToken::new()).await;
     assert!(matches!(&found, Recovered::Unknown(why) if why.contains("restarted")), "{found:?}");
     fs::create_dir(place.directory()).unwrap();
-    fs::write(place.directory().join("claim"), format!("{} another-boot\n", std::process::id())).unwrap();
+    let claim = claim_of(holder, "another-boot");
+    fs::write(place.directory().join("claim"), &claim).unwrap();
     let found = recover(&job).await;
     assert!(matches!(&found, Recovered::Unknown(why) if why.contains("restarted")), "{found:?}");
-    fs::write(place.directory().join("code"), "3").unwrap();
+    let leave = |code: &str| match holder {
+        Holder::Capsule => fs::write(place.directory().join("code"), code).unwrap(),
+        Holder::Keeper => {
+            fs::write(place.directory().join("claim"), format!("{claim}command 7\ncode {code}")).unwrap();
+        }
+    };
+    leave("3");
     assert!(
         matches!(recover(&job).await, Recovered::Unknown(_)),
         "a code without its newline is not complete"
     );
-    fs::write(place.directory().join("code"), "33\n").unwrap();
+    leave("33\n");
     let found = recover_with(&job, before, Arc::new(()), CancellationToken::new()).await;
     assert_eq!(ended(found).end, ExecEnd::Exited(33));
 }
@@ -331,9 +382,8 @@ async fn a_claim_that_no_capsule_wrote_is_not_taken_for_an_answer() {
     assert_eq!(runs(&place), 0);
 }
 
-#[tokio::test]
-async fn large_output_is_recovered_like_any_other() {
-    let place = Place::new();
+async fn large_output_is_recovered_like_any_other(holder: Holder) {
+    let place = Place::with(holder);
     let job = durable(argv(&place, &["head", "-c", "1000000", "/dev/zero"]));
     let report = exec(&job).await;
     assert_eq!(report.stdout.bytes, 1_000_000);
@@ -345,9 +395,8 @@ async fn large_output_is_recovered_like_any_other() {
     assert_eq!(left, ["claim", "stdout"], "the claim goes last: nobody runs it here again");
 }
 
-#[tokio::test]
-async fn a_capsule_changes_no_variable_of_the_command() {
-    let place = Place::new();
+async fn it_changes_no_variable_of_the_command(holder: Holder) {
+    let place = Place::with(holder);
     for name in ["d", "code", "dir", "claim", "x", "PS1", "LANG"] {
         let mut job = durable(argv(&place, &["printenv", name]));
         job.directory = place.root().join(name);

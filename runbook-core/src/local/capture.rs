@@ -10,16 +10,18 @@ use sha2::{Digest, Sha256};
 use crate::port::{OutputSink, Stream};
 use crate::run::Captured;
 
-use super::attempt::{STDERR, STDOUT};
+use super::attempt::{Attempt, STDERR, STDOUT};
 
 /// Size of the one buffer that output passes through.
 const CHUNK: usize = 64 * 1024;
 
-/// Sums up what `file` holds now; `name` is how the report calls the file.
+/// Sums up the first `len` bytes of `file`; `name` is how the report calls the file.
 ///
 /// Memory is bounded by [`Captured::WHOLE`], whatever the file's size.
-pub(super) fn sum_up(file: &File, name: &str) -> io::Result<Captured> {
-    let len = file.metadata()?.len();
+fn sum_up(file: &File, len: u64, name: &str) -> io::Result<Captured> {
+    if len == 0 {
+        return Ok(Captured::default());
+    }
     if len <= Captured::WHOLE as u64 {
         let mut bytes = vec![0; len as usize];
         let read = read_up_to(file, &mut bytes, 0)?;
@@ -97,6 +99,8 @@ fn cut_start(bytes: &mut Vec<u8>) {
 pub(super) struct Live {
     sink: Arc<dyn OutputSink>,
     streams: [Shown; 2],
+    /// Where to keep output that is too large for the log, when its files have no names.
+    keep: Option<Attempt>,
 }
 
 struct Shown {
@@ -112,7 +116,18 @@ impl Live {
     /// Shows `stdout` and `stderr`, from their beginning, to `sink`.
     pub(super) fn new(sink: Arc<dyn OutputSink>, stdout: File, stderr: File) -> Self {
         let shown = |stream, file| Shown { stream, file, at: 0 };
-        Live { sink, streams: [shown(Stream::Stdout, stdout), shown(Stream::Stderr, stderr)] }
+        let streams = [shown(Stream::Stdout, stdout), shown(Stream::Stderr, stderr)];
+        Live { sink, streams, keep: None }
+    }
+
+    /// The same for files without names; those that are too large for the log get one in `attempt`.
+    pub(super) fn nameless(sink: Arc<dyn OutputSink>, stdout: File, stderr: File, attempt: &Attempt) -> Self {
+        Live { keep: Some(attempt.clone()), ..Live::new(sink, stdout, stderr) }
+    }
+
+    /// The two files, for the command to write to.
+    pub(super) fn files(&self) -> [&File; 2] {
+        self.streams.each_ref().map(|shown| &shown.file)
     }
 
     /// Shows what has come since the last time.
@@ -120,40 +135,48 @@ impl Live {
         self.show(Self::TICK);
     }
 
-    fn show(&mut self, limit: u64) {
-        for shown in &mut self.streams {
-            shown.show(self.sink.as_ref(), limit);
-        }
+    fn show(&mut self, limit: u64) -> [u64; 2] {
+        let sink = self.sink.as_ref();
+        self.streams.each_mut().map(|shown| shown.show(sink, limit))
     }
 
     /// Shows what has come and sums both outputs up.
     pub(super) async fn finish(mut self) -> io::Result<(Captured, Captured)> {
-        self.show(Captured::WHOLE as u64);
+        let [out, err] = self.show(Captured::WHOLE as u64);
         let [stdout, stderr] = self.streams.map(|shown| shown.file);
-        let large = stdout.metadata()?.len().max(stderr.metadata()?.len()) > Captured::WHOLE as u64;
-        let both = move || Ok((sum_up(&stdout, STDOUT)?, sum_up(&stderr, STDERR)?));
+        if let Some(attempt) = &self.keep {
+            for (file, length, name) in [(&stdout, out, STDOUT), (&stderr, err, STDERR)] {
+                if length > Captured::WHOLE as u64 {
+                    attempt.keep_output(file, name)?;
+                }
+            }
+        }
+        let both = move || Ok((sum_up(&stdout, out, STDOUT)?, sum_up(&stderr, err, STDERR)?));
+        let large = out.max(err) > Captured::WHOLE as u64;
         if large { tokio::task::spawn_blocking(both).await.map_err(io::Error::other)? } else { both() }
     }
 }
 
 impl Shown {
-    /// Shows at most `limit` bytes, the newest. A file that cannot be read now is read when it is summed up.
-    fn show(&mut self, sink: &dyn OutputSink, limit: u64) {
-        let Ok(len) = self.file.metadata().map(|meta| meta.len()) else { return };
+    /// Shows at most `limit` bytes, the newest, and says how many there are in all. What cannot be read now is
+    /// read when it is summed up.
+    fn show(&mut self, sink: &dyn OutputSink, limit: u64) -> u64 {
+        let Ok(len) = self.file.metadata().map(|meta| meta.len()) else { return self.at };
         if len < self.at {
             // The command emptied it, for example by opening /dev/stderr anew.
             self.at = 0;
         }
         if len == self.at {
-            return;
+            return len;
         }
         self.at = self.at.max(len.saturating_sub(limit));
         let mut buffer = vec![0; usize::try_from(len - self.at).unwrap_or(CHUNK).min(CHUNK)];
         while self.at < len {
             let want = usize::try_from(len - self.at).unwrap_or(CHUNK).min(buffer.len());
-            let Ok(read @ 1..) = read_up_to(&self.file, &mut buffer[..want], self.at) else { return };
+            let Ok(read @ 1..) = read_up_to(&self.file, &mut buffer[..want], self.at) else { return len };
             sink.chunk(self.stream, &buffer[..read]);
             self.at += read as u64;
         }
+        len
     }
 }

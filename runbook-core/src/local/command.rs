@@ -152,17 +152,18 @@ pub(super) fn dress(command: &mut Command, job: &ExecJob, base: &[(OsString, OsS
     if let Some(cwd) = &job.cwd {
         command.current_dir(cwd);
     }
-    command.stdin(input(job.stdin.as_deref())?).process_group(0);
+    let input = input(job.stdin.as_deref())?;
+    command.stdin(input.map_or_else(Stdio::null, Stdio::from)).process_group(0);
     Ok(())
 }
 
 /// Standard input: `data` in a file that has no name, so that it is gone with its last reader.
-fn input(data: Option<&[u8]>) -> io::Result<Stdio> {
-    let Some(data) = data else { return Ok(Stdio::null()) };
+pub(super) fn input(data: Option<&[u8]>) -> io::Result<Option<File>> {
+    let Some(data) = data else { return Ok(None) };
     let mut file = nameless()?;
     file.write_all(data)?;
     file.rewind()?;
-    Ok(file.into())
+    Ok(Some(file))
 }
 
 #[cfg(target_os = "linux")]

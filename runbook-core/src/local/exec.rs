@@ -1,6 +1,5 @@
 //! Running one command to its end.
 
-use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -15,22 +14,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LocalConnection;
-use super::attempt::{Attempt, Claim, STDERR, STDOUT};
+use super::attempt::{Attempt, STDERR, STDOUT};
 use super::capture::Live;
+use super::claim::Claim;
 use super::command::{self, CannotRun, Program};
 use super::process::Tree;
 use super::{recover, table};
 use crate::port::{ExecCommand, ExecEnd, ExecJob, ExecReport, OutputSink};
 use crate::run::Captured;
 
-/// What a capsule does.
-const CAPSULE: &str = include_str!("capsule.sh");
-
 /// Time between two looks at growing output.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How long the system may take to say how a process ended that is gone.
-const REAP: Duration = Duration::from_secs(2);
+pub(super) const REAP: Duration = Duration::from_secs(2);
 
 /// A job that did not begin.
 pub(super) fn not_started(why: impl Into<String>) -> ExecReport {
@@ -85,28 +82,47 @@ impl LocalConnection {
                 return Ok(ended(ExecEnd::Exited(code), Captured::of_text(message)));
             }
         };
-        attempt.create()?;
-        if let Some(text) = script {
-            attempt.write_script(text)?;
-        }
-        let files = (attempt.output(STDOUT)?, attempt.output(STDERR)?);
         if job.durable {
-            let report = self.durable(job, &attempt, &program, files, output, stop).await;
-            attempt.remove_script();
+            self.remember(attempt.directory());
+            attempt.create()?;
+            if let Some(text) = script {
+                attempt.write_script(text)?;
+            }
+            let live = Live::new(output.clone(), attempt.output(STDOUT)?, attempt.output(STDERR)?);
+            let report = self.durable(job, &attempt, &program, live, output, stop).await;
+            if script.is_some() {
+                attempt.remove_script();
+            }
             return Ok(report);
         }
-        for file in [&files.0, &files.1] {
-            // An engine that was lost may have left some.
-            file.set_len(0)?;
+        let mut unfinished = Unfinished { group: None, attempt: &attempt, left: false };
+        if let Some(text) = script {
+            self.remember(attempt.directory());
+            unfinished.left = true;
+            attempt.create()?;
+            attempt.write_script(text)?;
         }
-        let mut unfinished = Unfinished { group: None, attempt: &attempt };
-        Ok(self.direct(job, &program, files, output, stop, &mut unfinished).await)
+        let live = match attempt.nameless_outputs()? {
+            Some((stdout, stderr)) => Live::nameless(output, stdout, stderr, &attempt),
+            None => {
+                unfinished.left = true;
+                attempt.create()?;
+                let files = (attempt.output(STDOUT)?, attempt.output(STDERR)?);
+                for file in [&files.0, &files.1] {
+                    // An engine that was lost may have left some.
+                    file.set_len(0)?;
+                }
+                Live::new(output, files.0, files.1)
+            }
+        };
+        Ok(self.direct(job, &program, live, stop, &mut unfinished).await)
     }
 
-    /// Starts `command` for `job`.
-    fn spawn(&self, mut command: Command, job: &ExecJob, files: &(File, File)) -> io::Result<Child> {
+    /// Starts `command` for `job`, which writes where `live` looks.
+    pub(super) fn spawn(&self, mut command: Command, job: &ExecJob, live: &Live) -> io::Result<Child> {
         command::dress(&mut command, job, &self.env)?;
-        command.stdout(files.0.try_clone()?).stderr(files.1.try_clone()?).spawn()
+        let [stdout, stderr] = live.files();
+        command.stdout(stdout.try_clone()?).stderr(stderr.try_clone()?).spawn()
     }
 
     /// Runs a command whose outcome need not survive this engine.
@@ -114,16 +130,13 @@ impl LocalConnection {
         &self,
         job: &ExecJob,
         program: &Program,
-        files: (File, File),
-        output: Arc<dyn OutputSink>,
+        mut live: Live,
         stop: CancellationToken,
         unfinished: &mut Unfinished<'_>,
     ) -> ExecReport {
-        let mut spawned = self.spawn(program.command(), job, &files);
-        if let Err(error) = &spawned
-            && error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
-        {
-            spawned = self.spawn(program.command_through_shell(), job, &files);
+        let mut spawned = self.spawn(program.command(), job, &live);
+        if spawned.as_ref().is_err_and(needs_shell) {
+            spawned = self.spawn(program.command_through_shell(), job, &live);
         }
         let mut child = match spawned {
             Ok(child) => child,
@@ -131,7 +144,6 @@ impl LocalConnection {
         };
         let deadline = deadline(job, Duration::ZERO);
         unfinished.group = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-        let mut live = Live::new(output, files.0, files.1);
         let (end, note) = match watch(child.wait(), deadline, &stop, &mut live).await {
             Ok(status) => (how(status), None),
             Err(end) => {
@@ -147,66 +159,6 @@ impl LocalConnection {
         unfinished.group = None;
         report(end, note, live).await
     }
-
-    /// Runs a command in a capsule.
-    async fn durable(
-        &self,
-        job: &ExecJob,
-        attempt: &Attempt,
-        program: &Program,
-        files: (File, File),
-        output: Arc<dyn OutputSink>,
-        stop: CancellationToken,
-    ) -> ExecReport {
-        let mut capsule = Command::new(command::SH);
-        capsule.args(["-c", CAPSULE, "runbook-capsule"]).arg(attempt.directory()).arg(table::boot());
-        capsule.arg(&job.token);
-        // By its name, so that it sees the same argument 0 as when it is run directly. A name that the
-        // shell would take for an option, or not find in the same place, goes by its path.
-        let plain = !program.name.as_encoded_bytes().starts_with(b"-") && self.has_path(job);
-        capsule.arg(if plain { program.name.as_os_str() } else { program.path.as_os_str() });
-        capsule.args(&program.arguments);
-        let mut child = match self.spawn(capsule, job, &files) {
-            Ok(child) => child,
-            Err(error) => return refused(program, &error),
-        };
-        let deadline = deadline(job, Duration::ZERO);
-        let Some(pid) = child.id().map(u32::cast_signed) else { return not_started("it has no process id") };
-        let mut live = Live::new(output.clone(), files.0, files.1);
-        let (end, note) = match watch(child.wait(), deadline, &stop, &mut live).await {
-            Ok(status) => {
-                let ours =
-                    matches!(attempt.claim(), Ok(Claim::Capsule { pid: claimed, .. }) if claimed == pid);
-                match status.ok().and_then(|status| status.code()) {
-                    Some(code) if ours => (ExecEnd::Exited(code), None),
-                    // It was killed, or another capsule has the attempt: what is recorded counts.
-                    _ => return recover::join(job, output, stop).await,
-                }
-            }
-            Err(end) => {
-                let note = stop_capsule(job, attempt, started_as(&child), &end).await;
-                let _ = tokio::time::timeout(REAP, child.wait()).await;
-                (end, note)
-            }
-        };
-        report(end, note, live).await
-    }
-
-    fn has_path(&self, job: &ExecJob) -> bool {
-        job.env.iter().any(|(name, _)| name == "PATH") || self.env.iter().any(|(name, _)| name == "PATH")
-    }
-}
-
-/// Ends everything that a capsule has started, and itself.
-pub(super) async fn stop_capsule(
-    job: &ExecJob,
-    attempt: &Attempt,
-    root: Option<table::Process>,
-    end: &ExecEnd,
-) -> Option<String> {
-    // Without the mark a later engine would take the killed command's exit code for its own end: less exact, not wrong.
-    let _ = attempt.note_stop(end);
-    Tree::new(root?, &job.token, true).end(job.grace.to_std()).await
 }
 
 fn usable_directory(path: &str) -> Result<(), String> {
@@ -219,7 +171,7 @@ fn usable_directory(path: &str) -> Result<(), String> {
 }
 
 /// A command that the system would not start.
-fn refused(program: &Program, error: &io::Error) -> ExecReport {
+pub(super) fn refused(program: &Program, error: &io::Error) -> ExecReport {
     let name = program.name.to_string_lossy();
     match CannotRun::from_error(&name, error) {
         Some(CannotRun { code, message }) => ended(ExecEnd::Exited(code), Captured::of_text(message)),
@@ -227,15 +179,25 @@ fn refused(program: &Program, error: &io::Error) -> ExecReport {
     }
 }
 
+/// Whether the system knows no way to execute the program, and a shell would try to read it.
+pub(super) fn needs_shell(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error())
+}
+
 fn how(status: io::Result<ExitStatus>) -> ExecEnd {
-    match status {
-        Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => ExecEnd::Exited(code),
-            (None, Some(signal)) => ExecEnd::Exited(128 + signal),
-            (None, None) => ExecEnd::Lost(format!("the system says: {status}")),
+    match code_of(&status) {
+        Some(code) => ExecEnd::Exited(code),
+        None => match status {
+            Ok(status) => ExecEnd::Lost(format!("the system says: {status}")),
+            Err(error) => ExecEnd::Lost(format!("cannot wait for the command: {error}")),
         },
-        Err(error) => ExecEnd::Lost(format!("cannot wait for the command: {error}")),
     }
+}
+
+/// The exit code as a shell says it.
+pub(super) fn code_of(status: &io::Result<ExitStatus>) -> Option<i32> {
+    let status = status.as_ref().ok()?;
+    status.code().or_else(|| Some(128 + status.signal()?))
 }
 
 /// When `job`, which has run for `since`, is ended.
@@ -282,7 +244,7 @@ pub(super) async fn report(end: ExecEnd, note: Option<String>, live: Live) -> Ex
 }
 
 /// The process of `child`: as long as nobody has waited for it, the system keeps its entry.
-fn started_as(child: &Child) -> Option<table::Process> {
+pub(super) fn started_as(child: &Child) -> Option<table::Process> {
     table::find(child.id()?.cast_signed())
 }
 
@@ -291,6 +253,8 @@ struct Unfinished<'a> {
     /// Its group, until it has ended.
     group: Option<Pid>,
     attempt: &'a Attempt,
+    /// Whether its directory was needed.
+    left: bool,
 }
 
 impl Drop for Unfinished<'_> {
@@ -299,7 +263,9 @@ impl Drop for Unfinished<'_> {
             // Not reaped yet, so the id is still its own.
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
         }
-        // Nothing depends on what may be left.
-        let _ = super::forget(self.attempt.directory());
+        if self.left {
+            // Nothing depends on what may be left.
+            let _ = self.attempt.forget_unclaimed();
+        }
     }
 }

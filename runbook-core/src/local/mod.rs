@@ -5,24 +5,31 @@
 //! that opens `/dev/stdout` or `/dev/stderr` anew with `>` empties what it wrote before, as with any
 //! redirection to a file; `>&2` and `>>/dev/stderr` do not.
 //!
-//! A durable job is run by a *capsule*, a small shell program that claims the attempt, so that it is run
-//! once at most, and leaves the exit code in the attempt's directory, where a later engine finds it.
+//! A durable job is run by a *keeper*, one process for all jobs of an engine, or in a *capsule*, a small shell
+//! program for this job alone. Either claims the attempt, so that it is run once at most, and leaves the exit
+//! code in the attempt's directory, where a later engine finds it.
 
 mod attempt;
 mod capture;
+mod claim;
 mod command;
+mod durable;
 mod exec;
 mod files;
+mod keeper;
+mod nameless;
 mod process;
 mod recover;
 mod secrets;
 mod table;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -35,8 +42,10 @@ use crate::port::{
     ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered, TargetFiles,
 };
 
+use self::keeper::Keepers;
 pub use attempt::forget;
 pub use secrets::LocalSecrets;
+pub use keeper::{KeeperProgram, keep};
 
 /// How long another machine may take to accept a connection.
 const TCP_LIMIT: Duration = Duration::from_secs(5);
@@ -58,8 +67,21 @@ impl LocalConnector {
         Self::with(std::env::vars_os().collect())
     }
 
+    /// Durable commands are held by a process of `program`, which is started when the first one comes.
+    ///
+    /// That costs less than the shell beside each command that is used otherwise: when the program cannot be
+    /// started, and on systems other than Linux. It gets the environment of the commands, and the working directory and the umask
+    /// that this process has at that time.
+    pub fn with_keeper(self, program: KeeperProgram) -> Self {
+        let env = self.connection.env.clone();
+        let keepers = Some(Keepers::new(program, env.clone()));
+        LocalConnector {
+            connection: Arc::new(LocalConnection { env, keepers, ..LocalConnection::default() }),
+        }
+    }
+
     fn with(env: Vec<(OsString, OsString)>) -> Self {
-        LocalConnector { connection: Arc::new(LocalConnection { env, pipefail: OnceCell::new() }) }
+        LocalConnector { connection: Arc::new(LocalConnection { env, ..LocalConnection::default() }) }
     }
 }
 
@@ -75,15 +97,29 @@ impl Connector for LocalConnector {
 }
 
 /// This machine. It needs no connecting, so all runs share one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct LocalConnection {
     /// What commands get before their jobs add to it.
     env: Vec<(OsString, OsString)>,
+    /// What holds durable commands; a capsule each without it.
+    keepers: Option<Keepers>,
+    /// Beside which directories of attempts spare ones may be.
+    places: Mutex<BTreeSet<PathBuf>>,
     /// Whether `sh` knows `pipefail`; asked when the first script needs it.
     pipefail: OnceCell<bool>,
 }
 
 impl LocalConnection {
+    /// Remembers where `directory` is, for tidying up.
+    fn remember(&self, directory: &Path) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(parent) = directory.parent()
+            && !places.contains(parent)
+        {
+            places.insert(parent.to_owned());
+        }
+    }
+
     /// Whether `sh` knows `pipefail`.
     async fn pipefail(&self) -> bool {
         let ask = || async {
@@ -114,6 +150,13 @@ impl Connection for LocalConnection {
 
     fn files(&self) -> Option<&dyn TargetFiles> {
         Some(self)
+    }
+
+    async fn close(&self) {
+        let places = std::mem::take(&mut *self.places.lock().unwrap_or_else(PoisonError::into_inner));
+        for place in places {
+            attempt::remove_spare(&place);
+        }
     }
 
     async fn file_facts(&self, path: &str) -> Result<Option<FileFacts>, String> {

@@ -8,9 +8,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::{Attempt, Claim, STDERR, STDOUT};
+use super::attempt::{Attempt, STDERR, STDOUT};
 use super::capture::Live;
-use super::exec::{deadline, not_started, report, stop_capsule, watch};
+use super::claim::{Claim, Kept, KeptEnd};
+use super::durable::{keeper_of, stop_capsule, stop_kept};
+use super::exec::{deadline, not_started, report, watch};
 use super::process::{LOOK, remains};
 use super::table::{self, Process};
 use crate::port::{ExecEnd, ExecJob, ExecReport, OutputSink, Recovered};
@@ -60,6 +62,7 @@ async fn settle(
             return ended(end, None, attempt, output).await;
         }
         match claim {
+            Claim::Keeper(kept) => return with_keeper(job, attempt, kept, started, output, stop).await,
             Claim::Engine => {
                 attempt.remove_script();
                 return Ok(Recovered::NotStarted);
@@ -89,20 +92,70 @@ async fn settle(
             }
             Claim::Capsule { .. } => match living {
                 Some(living) => return attach(job, attempt, living, started, output, stop).await,
-                None => match attempt.stopped()? {
-                    Some(end) => {
-                        let note = still_running(job).map(|left| format!("could not be ended: {left}"));
-                        return ended(end, note, attempt, output).await;
-                    }
-                    None => {
-                        let left = still_running(job)
-                            .map_or(String::new(), |left| format!("; still running: {left}"));
-                        return unknown(attempt, &format!("the command's capsule was killed{left}"));
-                    }
-                },
+                None => return orphaned("capsule", job, attempt, output).await,
             },
         }
     }
+}
+
+/// What becomes of an attempt that a keeper has claimed.
+async fn with_keeper(
+    job: &ExecJob,
+    attempt: &Attempt,
+    kept: Kept,
+    started: Timestamp,
+    output: Arc<dyn OutputSink>,
+    stop: &CancellationToken,
+) -> io::Result<Recovered> {
+    if kept.keeper.boot != table::boot() && kept.end.is_none() {
+        return unknown(attempt, "the machine was restarted while the command ran");
+    }
+    let mut live = Live::new(output.clone(), attempt.output(STDOUT)?, attempt.output(STDERR)?);
+    let since = Duration::try_from(Timestamp::now().duration_since(started)).unwrap_or_default();
+    let ending = async {
+        loop {
+            // Before the record is read: a keeper that is gone has left all it will leave.
+            let living = keeper_of(&kept);
+            match attempt.claim()? {
+                Claim::Keeper(Kept { end: Some(end), .. }) => return Ok(Some(end)),
+                Claim::Keeper(_) if living.is_some() => tokio::time::sleep(LOOK).await,
+                _ => return Ok(None),
+            }
+        }
+    };
+    match watch(ending, deadline(job, since), stop, &mut live).await {
+        Ok(Ok(Some(KeptEnd::Code(code)))) => {
+            let end = attempt.stopped()?.unwrap_or(ExecEnd::Exited(code));
+            finish(report(end, None, live).await, attempt)
+        }
+        Ok(Ok(Some(KeptEnd::NotStarted))) => {
+            attempt.remove_script();
+            Ok(Recovered::NotStarted)
+        }
+        Ok(Ok(Some(KeptEnd::Lost))) => unknown(attempt, "the system did not say how the command ended"),
+        Ok(Ok(None)) => orphaned("keeper", job, attempt, output).await,
+        Ok(Err(error)) => Err(error),
+        Err(end) => {
+            let note = stop_kept(job, attempt, &end).await;
+            finish(report(end, note, live).await, attempt)
+        }
+    }
+}
+
+/// The answer for an attempt whose capsule or keeper (`who`) was killed.
+async fn orphaned(
+    who: &str,
+    job: &ExecJob,
+    attempt: &Attempt,
+    output: Arc<dyn OutputSink>,
+) -> io::Result<Recovered> {
+    let left = still_running(job);
+    if let Some(end) = attempt.stopped()? {
+        let note = left.map(|left| format!("could not be ended: {left}"));
+        return ended(end, note, attempt, output).await;
+    }
+    let left = left.map_or(String::new(), |left| format!("; still running: {left}"));
+    unknown(attempt, &format!("the command's {who} was killed{left}"))
 }
 
 fn unknown(attempt: &Attempt, why: &str) -> io::Result<Recovered> {

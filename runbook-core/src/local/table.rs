@@ -1,5 +1,7 @@
 //! The system's table of processes. The one place that differs between systems.
 
+use std::sync::OnceLock;
+
 use rustix::process::{Pid, Signal};
 
 /// One process.
@@ -25,7 +27,13 @@ impl PartialEq for Process {
     }
 }
 
-pub(super) use system::{all, boot, boot_time, find, has_argument, has_variable, signal};
+pub(super) use system::{all, boot_time, find, has_argument, has_variable, ignored_signals, signal};
+
+/// Names this boot of the machine.
+pub(super) fn boot() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(system::boot)
+}
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -86,9 +94,16 @@ mod system {
     }
 
     /// Names this boot of the machine.
-    pub(in super::super) fn boot() -> String {
+    pub(super) fn boot() -> String {
         fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
+    }
+
+    /// The signals that this process ignores, a bit each, beginning with number 1.
+    pub(in super::super) fn ignored_signals() -> u64 {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
     }
 
     /// When the machine was booted.
@@ -180,8 +195,13 @@ mod system {
     }
 
     /// Names this boot of the machine; without a source for that, all boots are taken for one.
-    pub(in super::super) fn boot() -> String {
+    pub(super) fn boot() -> String {
         "unknown".to_owned()
+    }
+
+    /// The signals that this process ignores: cannot be seen here.
+    pub(in super::super) fn ignored_signals() -> u64 {
+        0
     }
 
     /// When the machine was booted.

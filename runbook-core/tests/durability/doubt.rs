@@ -4,16 +4,31 @@ use runbook_core::drive::doubt_token;
 use runbook_core::port::{LockState, Reply, Store};
 use runbook_core::run::{Outcome, Resolution, Status};
 
-use crate::support::{Place, is_in_doubt};
+use crate::support::{Holder, Place, is_in_doubt, whoever_holds_it};
+
+whoever_holds_it!(
+    somebody_says_it_was_done,
+    somebody_says_it_may_be_repeated,
+    somebody_says_it_failed,
+    somebody_does_not_know_either,
+    an_answer_for_another_attempt_is_not_taken,
+    a_probe_that_finds_it_done_ends_the_doubt,
+    a_probe_that_finds_it_undone_has_it_repeated,
+    a_verification_that_passes_ends_the_doubt,
+    a_verification_that_does_not_pass_proves_nothing,
+    what_is_idempotent_is_repeated,
+    an_undo_in_doubt_leaves_the_run_stuck_until_somebody_says,
+    work_in_doubt_keeps_the_lock,
+);
 
 /// The engine and the command of `step` are killed while a file `slow` holds the command up.
-async fn killed(book: &str) -> Place {
-    let place = Place::new(book);
+async fn killed(book: &str, holder: Holder) -> Place {
+    let place = Place::new(book, holder);
     std::fs::write(place.work().join("slow"), "").unwrap();
     let engine = place.engine(None);
-    place.capsule("half", 1).await;
+    place.claimed("half", 1).await;
     assert!(engine.kill());
-    place.kill_capsule("half", 1).await;
+    place.kill_holder("half", 1).await;
     std::fs::remove_file(place.work().join("slow")).unwrap();
     place
 }
@@ -50,90 +65,79 @@ async fn assert_waits(place: &Place) {
     }
 }
 
-async fn resolve(resolution: Resolution) -> (Place, Option<Outcome>) {
-    let place = killed(&book("")).await;
+async fn resolve(resolution: Resolution, holder: Holder) -> (Place, Option<Outcome>) {
+    let place = killed(&book(""), holder).await;
     assert_waits(&place).await;
     place.leave_answer(doubt_token("half", 1), Reply::Doubt { resolution }).await;
     let outcome = place.carry_out().await.outcome;
     (place, outcome)
 }
 
-#[tokio::test]
-async fn somebody_says_it_was_done() {
-    let (place, outcome) = resolve(Resolution::Done).await;
+async fn somebody_says_it_was_done(holder: Holder) {
+    let (place, outcome) = resolve(Resolution::Done, holder).await;
     assert_eq!(outcome, Some(Outcome::Succeeded));
     assert_eq!(place.effects(), ["first", "next"]);
 }
 
-#[tokio::test]
-async fn somebody_says_it_may_be_repeated() {
-    let (place, outcome) = resolve(Resolution::Retry).await;
+async fn somebody_says_it_may_be_repeated(holder: Holder) {
+    let (place, outcome) = resolve(Resolution::Retry, holder).await;
     assert_eq!(outcome, Some(Outcome::Succeeded));
     assert_eq!(place.effects(), ["first", "half", "next"]);
 }
 
-#[tokio::test]
-async fn somebody_says_it_failed() {
-    let (place, outcome) = resolve(Resolution::Failed).await;
+async fn somebody_says_it_failed(holder: Holder) {
+    let (place, outcome) = resolve(Resolution::Failed, holder).await;
     assert_eq!(outcome, Some(Outcome::RolledBack));
     assert_eq!(place.effects(), ["first", "undo_half", "undo_first"]);
 }
 
-#[tokio::test]
-async fn somebody_does_not_know_either() {
-    let (place, outcome) = resolve(Resolution::Unknown).await;
+async fn somebody_does_not_know_either(holder: Holder) {
+    let (place, outcome) = resolve(Resolution::Unknown, holder).await;
     assert_eq!(outcome, None);
     assert_eq!(place.effects(), ["first"]);
 }
 
-#[tokio::test]
-async fn an_answer_for_another_attempt_is_not_taken() {
-    let place = killed(&book("")).await;
+async fn an_answer_for_another_attempt_is_not_taken(holder: Holder) {
+    let place = killed(&book(""), holder).await;
     assert_waits(&place).await;
     place.leave_answer(doubt_token("half", 2), Reply::Doubt { resolution: Resolution::Done }).await;
     place.leave_answer(doubt_token("first", 1), Reply::Doubt { resolution: Resolution::Done }).await;
     assert_waits(&place).await;
 }
 
-#[tokio::test]
-async fn a_probe_that_finds_it_done_ends_the_doubt() {
-    let place = killed(&book("    done_when: [{file: {path: '${{ inputs.dir }}/proof'}}]")).await;
+async fn a_probe_that_finds_it_done_ends_the_doubt(holder: Holder) {
+    let place = killed(&book("    done_when: [{file: {path: '${{ inputs.dir }}/proof'}}]"), holder).await;
     std::fs::write(place.work().join("proof"), "").unwrap();
     assert_eq!(place.carry_out().await.outcome, Some(Outcome::Succeeded));
     assert_eq!(place.effects(), ["first", "next"]);
 }
 
-#[tokio::test]
-async fn a_probe_that_finds_it_undone_has_it_repeated() {
-    let place = killed(&book("    done_when: [{file: {path: '${{ inputs.dir }}/proof'}}]")).await;
+async fn a_probe_that_finds_it_undone_has_it_repeated(holder: Holder) {
+    let place = killed(&book("    done_when: [{file: {path: '${{ inputs.dir }}/proof'}}]"), holder).await;
     assert_eq!(place.carry_out().await.outcome, Some(Outcome::Succeeded));
     assert_eq!(place.effects(), ["first", "half", "next"]);
 }
 
-#[tokio::test]
-async fn a_verification_that_passes_ends_the_doubt() {
-    let place = killed(&book("    verify: [{run: [test, -e, proof]}]")).await;
+async fn a_verification_that_passes_ends_the_doubt(holder: Holder) {
+    let place = killed(&book("    verify: [{run: [test, -e, proof]}]"), holder).await;
     std::fs::write(place.work().join("proof"), "").unwrap();
     assert_eq!(place.carry_out().await.outcome, Some(Outcome::Succeeded));
     assert_eq!(place.effects(), ["first", "next"]);
 }
 
-#[tokio::test]
-async fn a_verification_that_does_not_pass_proves_nothing() {
-    let place = killed(&book("    verify: [{run: [test, -e, proof]}]")).await;
+async fn a_verification_that_does_not_pass_proves_nothing(holder: Holder) {
+    let place = killed(&book("    verify: [{run: [test, -e, proof]}]"), holder).await;
     assert_waits(&place).await;
 }
 
-#[tokio::test]
-async fn what_is_idempotent_is_repeated() {
-    let place = killed(&book("    idempotent: true")).await;
+async fn what_is_idempotent_is_repeated(holder: Holder) {
+    let place = killed(&book("    idempotent: true"), holder).await;
     assert_eq!(place.carry_out().await.outcome, Some(Outcome::Succeeded));
     assert_eq!(place.effects(), ["first", "half", "next"]);
     assert!(is_in_doubt(&place.log().await), "the doubt is on record");
 }
 
-#[tokio::test]
-async fn an_undo_in_doubt_leaves_the_run_stuck_until_somebody_says() {
+async fn an_undo_in_doubt_leaves_the_run_stuck_until_somebody_says(holder: Holder) {
     let place = Place::new(
         "steps:
   - id: first
@@ -143,22 +147,22 @@ async fn an_undo_in_doubt_leaves_the_run_stuck_until_somebody_says() {
   - {id: fails, effect: change, run: exit 1}
 on_failure: {rollback: auto}
 ",
+        holder,
     );
     std::fs::write(place.work().join("slow"), "").unwrap();
     let engine = place.engine(None);
     let key = "half";
-    place.capsule(key, 1).await;
+    place.claimed(key, 1).await;
     assert!(engine.kill());
-    place.kill_capsule(key, 1).await;
+    place.kill_holder(key, 1).await;
     assert_eq!(place.carry_out().await.outcome, None);
     place.leave_answer(doubt_token(key, 1), Reply::Doubt { resolution: Resolution::Done }).await;
     assert_eq!(place.carry_out().await.outcome, Some(Outcome::RolledBack));
     assert_eq!(place.effects(), ["first"]);
 }
 
-#[tokio::test]
-async fn work_in_doubt_keeps_the_lock() {
-    let place = killed(&format!("lock: key\n{}", book(""))).await;
+async fn work_in_doubt_keeps_the_lock(holder: Holder) {
+    let place = killed(&format!("lock: key\n{}", book("")), holder).await;
     assert_waits(&place).await;
     let run = place.run().await.unwrap();
     assert_eq!(place.lock_for_another("key").await, LockState::HeldBy(run));

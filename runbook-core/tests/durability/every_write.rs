@@ -3,12 +3,18 @@
 use runbook_core::port::LockState;
 use runbook_core::run::Outcome;
 
-use crate::support::{Place, ROLLED_BACK, is_in_doubt, is_rolled_back};
+use crate::support::{Holder, Place, ROLLED_BACK, is_in_doubt, is_rolled_back, whoever_holds_it};
+
+whoever_holds_it!(
+    a_kill_before_any_commit_changes_nothing_of_the_outcome,
+    a_kill_after_any_commit_changes_nothing_of_the_outcome,
+    engines_that_go_on_may_be_killed_too,
+);
 
 /// Kills engines at `point` of their commits `at`, one engine each, then lets one finish the run.
 /// `false`: the first of them was done before it came so far.
-async fn killed_at(point: &str, at: &[u64]) -> bool {
-    let place = Place::new(ROLLED_BACK);
+async fn killed_at(holder: Holder, point: &str, at: &[u64]) -> bool {
+    let place = Place::new(ROLLED_BACK, holder);
     let name = format!("{point} {at:?}");
     for (nth, commit) in at.iter().enumerate() {
         let ended = place.engine(Some((point, *commit))).ends();
@@ -37,12 +43,12 @@ async fn assert_lock_is_free(place: &Place) {
 }
 
 /// All commits of the first engine, shared between two workers.
-async fn at_every_commit(point: &'static str, later: fn(u64) -> Vec<u64>) {
+async fn at_every_commit(holder: Holder, point: &'static str, later: fn(u64) -> Vec<u64>) {
     let worker = |first: u64| async move {
         let mut killed = 0;
         for commit in (first..).step_by(2) {
             let at = [vec![commit], later(commit)].concat();
-            if !killed_at(point, &at).await {
+            if !killed_at(holder, point, &at).await {
                 return killed;
             }
             killed += 1;
@@ -57,17 +63,14 @@ async fn at_every_commit(point: &'static str, later: fn(u64) -> Vec<u64>) {
     assert!(odd + even >= 16, "{odd} + {even}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_before_any_commit_changes_nothing_of_the_outcome() {
-    at_every_commit("before commit", |_| Vec::new()).await;
+async fn a_kill_before_any_commit_changes_nothing_of_the_outcome(holder: Holder) {
+    at_every_commit(holder, "before commit", |_| Vec::new()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_after_any_commit_changes_nothing_of_the_outcome() {
-    at_every_commit("after commit", |_| Vec::new()).await;
+async fn a_kill_after_any_commit_changes_nothing_of_the_outcome(holder: Holder) {
+    at_every_commit(holder, "after commit", |_| Vec::new()).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn engines_that_go_on_may_be_killed_too() {
-    at_every_commit("after commit", |commit| vec![1 + commit % 3, 2 + commit % 5]).await;
+async fn engines_that_go_on_may_be_killed_too(holder: Holder) {
+    at_every_commit(holder, "after commit", |commit| vec![1 + commit % 3, 2 + commit % 5]).await;
 }

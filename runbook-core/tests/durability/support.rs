@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use runbook_core::drive::{Engine, RunEnd};
 use runbook_core::ids::RunId;
+use runbook_core::local::{KeeperProgram, LocalConnector, keep};
 use runbook_core::plan::{Plan, PlanRequest};
 use runbook_core::port::{LockState, PendingAnswer, Reply, RunRecord, Store};
 use runbook_core::read;
@@ -22,17 +23,44 @@ use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
 const STATE: &str = "RUNBOOK_TEST_STATE";
 const KILL: &str = "RUNBOOK_TEST_KILL";
+const KEEPS: &str = "RUNBOOK_TEST_KEEPS";
+
+/// What holds the commands of an engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Capsule,
+    Keeper,
+}
+
+/// Every one of these tests, whoever holds the commands.
+macro_rules! whoever_holds_it {
+    ($($name:ident),* $(,)?) => {
+        mod in_capsules {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::support::Holder::Capsule).await;
+            })*
+        }
+        mod by_keepers {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(crate::support::Holder::Keeper).await;
+            })*
+        }
+    };
+}
+pub(crate) use whoever_holds_it;
 
 /// How long anything here may take before the test is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A state directory with one runbook, and a directory in which its commands leave their effects.
-pub(crate) struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir, Holder);
 
 impl Place {
     /// `steps` are the runbook's keys after its header; commands run in the directory of the effects.
-    pub(crate) fn new(book: &str) -> Self {
-        let place = Place(tempfile::tempdir().unwrap());
+    pub(crate) fn new(book: &str, holder: Holder) -> Self {
+        let place = Place(tempfile::tempdir().unwrap(), holder);
         let header = "apiVersion: runbook/v1\nkind: Runbook\nname: kills\n\
                       inputs: {dir: {type: path}}\ndefaults: {cwd: \"${{ inputs.dir }}\"}\n";
         fs::write(place.0.path().join("book.yaml"), format!("{header}{book}")).unwrap();
@@ -65,7 +93,10 @@ impl Place {
     pub(crate) fn engine(&self, kill: Option<(&str, u64)>) -> Process {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["--exact", "support::engine", "--ignored", "--nocapture"]);
-        command.env(STATE, self.0.path()).env_remove(KILL);
+        command.env(STATE, self.0.path()).env_remove(KILL).env_remove(KEEPS);
+        if self.1 == Holder::Keeper {
+            command.env(KEEPS, "1");
+        }
         if let Some((point, at)) = kill {
             command.env(KILL, format!("{} {at}", point.replace(' ', "-")));
         }
@@ -77,7 +108,51 @@ impl Place {
 
     /// Starts or goes on with the run in this process, until the engine leaves it.
     pub(crate) async fn carry_out(&self) -> RunEnd {
-        carry_out(self.0.path(), self.store()).await
+        carry_out(&self.engine_here(), self.0.path(), self.store()).await
+    }
+
+    /// An engine in this process.
+    pub(crate) fn engine_here(&self) -> Engine {
+        engine_with(self.0.path(), self.store(), self.1)
+    }
+
+    /// The living keepers of its engines.
+    pub(crate) fn keepers(&self) -> Vec<Pid> {
+        let wanted = keeper_name(self.0.path());
+        let pids = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok());
+        let is_keeper = |pid: &i32| {
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.split(|byte| *byte == 0).any(|item| item == wanted.as_bytes())
+        };
+        pids.filter(is_keeper).filter_map(Pid::from_raw).collect()
+    }
+
+    /// Waits until nothing lives that a command of the run has started.
+    pub(crate) async fn commands_end(&self) {
+        let Some(run) = self.run().await else { return };
+        let mark = format!("RUNBOOK_ATTEMPT={run}/");
+        let lives = || {
+            fs::read_dir("/proc").unwrap().any(|entry| {
+                let all = fs::read(entry.unwrap().path().join("environ")).unwrap_or_default();
+                all.split(|byte| *byte == 0).any(|item| item.starts_with(mark.as_bytes()))
+            })
+        };
+        let start = Instant::now();
+        while lives() {
+            assert!(start.elapsed() < PATIENCE, "a command stays");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until its keepers have nothing left to do and are gone.
+    pub(crate) async fn keepers_go(&self) {
+        let start = Instant::now();
+        while !self.keepers().is_empty() {
+            assert!(start.elapsed() < PATIENCE, "a keeper stays");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// Whether the one run is over.
@@ -114,31 +189,44 @@ impl Place {
         store.directory(&only_run(&store).await.unwrap()).join("steps").join(format!("{step}.{number}"))
     }
 
-    /// Waits until the capsule of an attempt has claimed it, and says its process id.
-    pub(crate) async fn capsule(&self, step: &str, number: u32) -> Pid {
+    /// Waits until an attempt was claimed and its command runs. Says the process id of who holds it, and the
+    /// group of the command.
+    pub(crate) async fn claimed(&self, step: &str, number: u32) -> (Pid, Pid) {
         let start = Instant::now();
         loop {
-            assert!(start.elapsed() < PATIENCE, "no capsule came");
+            assert!(start.elapsed() < PATIENCE, "nobody claims it");
             if self.run().await.is_some() {
                 let claim = self.attempt(step, number).await.join("claim");
                 let text = fs::read_to_string(claim).unwrap_or_default();
-                if let Some((pid, _)) = text.split_once(' ').filter(|_| text.ends_with('\n')) {
-                    return Pid::from_raw(pid.parse().unwrap()).unwrap();
+                if let Some(found) = holder_and_group(&text) {
+                    return found;
                 }
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Kills the capsule of an attempt and the command in it.
-    pub(crate) async fn kill_capsule(&self, step: &str, number: u32) {
-        let group = self.capsule(step, number).await;
-        kill_process_group(group, Signal::KILL).unwrap();
+    /// Kills who holds an attempt, and the command.
+    pub(crate) async fn kill_holder(&self, step: &str, number: u32) {
+        let (holder, group) = self.claimed(step, number).await;
+        let _ = kill_process(holder, Signal::KILL);
+        let _ = kill_process_group(group, Signal::KILL);
         let start = Instant::now();
         while rustix::process::test_kill_process_group(group).is_ok() {
-            assert!(start.elapsed() < PATIENCE, "the capsule does not die");
+            assert!(start.elapsed() < PATIENCE, "the command does not die");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.keepers_go().await;
+    }
+}
+
+/// What a whole claim says; that of a keeper is whole when the command has been started.
+fn holder_and_group(claim: &str) -> Option<(Pid, Pid)> {
+    let pid = |text: &str| Pid::from_raw(text.split(' ').next()?.parse().ok()?);
+    let (first, rest) = claim.split_once('\n')?;
+    match first.strip_prefix("keeper ") {
+        None => Some((pid(first)?, pid(first)?)),
+        Some(keeper) => Some((pid(keeper)?, pid(rest.strip_prefix("command ")?.split_once('\n')?.0)?)),
     }
 }
 
@@ -185,8 +273,28 @@ async fn only_run(store: &SqliteStore) -> Option<RunId> {
     runs.into_iter().next().map(|run| run.id)
 }
 
-async fn carry_out(dir: &Path, store: Arc<SqliteStore>) -> RunEnd {
-    let engine = Engine::builder().store(store.clone()).build().unwrap();
+fn keeper_name(dir: &Path) -> String {
+    format!("keeper-of-{}", dir.display())
+}
+
+fn engine_with(dir: &Path, store: Arc<SqliteStore>, holder: Holder) -> Engine {
+    let mut builder = Engine::builder().store(store);
+    if holder == Holder::Keeper {
+        let name = keeper_name(dir);
+        let args = ["--exact", "support::keeper", "--ignored", "--nocapture", &name].map(Into::into).into();
+        let program = KeeperProgram { path: env::current_exe().unwrap(), args };
+        builder = builder.connector(Arc::new(LocalConnector::inherit().with_keeper(program)));
+    }
+    builder.build().unwrap()
+}
+
+#[test]
+#[ignore = "runs only inside of the other tests"]
+fn keeper() {
+    let _ = keep();
+}
+
+async fn carry_out(engine: &Engine, dir: &Path, store: Arc<SqliteStore>) -> RunEnd {
     let run = match only_run(&store).await {
         Some(run) => engine.resume(&run).await.unwrap(),
         None => {
@@ -223,7 +331,10 @@ async fn engine() {
     }
     println!("ready");
     std::io::stdout().flush().unwrap();
-    let end = carry_out(Path::new(&dir), Arc::new(store)).await;
+    let store = Arc::new(store);
+    let holder = if env::var(KEEPS).is_ok() { Holder::Keeper } else { Holder::Capsule };
+    let engine = engine_with(Path::new(&dir), store.clone(), holder);
+    let end = carry_out(&engine, Path::new(&dir), store).await;
     println!("ended {:?}", end.outcome);
 }
 
@@ -246,28 +357,28 @@ steps:
   - id: one
     effect: change
     run: echo one >> effects
-    rollback: [{effect: change, run: echo undo_one >> effects}]
-    cleanup: [{effect: change, run: echo clean_one >> effects}]
+    rollback: [{id: undo_one, effect: change, run: echo undo_one >> effects}]
+    cleanup: [{id: clean_one, effect: change, run: echo clean_one >> effects}]
   - id: both
     parallel:
       - id: left
         effect: change
         run: echo left >> effects; sleep 0.01
-        rollback: [{effect: change, run: echo undo_left >> effects}]
+        rollback: [{id: undo_left, effect: change, run: echo undo_left >> effects}]
       - id: right
         effect: change
         run: sleep 0.01; echo right >> effects
-        rollback: [{effect: change, run: echo undo_right >> effects}]
+        rollback: [{id: undo_right, effect: change, run: echo undo_right >> effects}]
   - {id: count, effect: read, run: [wc, -l, effects], outputs: {lines: 'result.stdout | trim'}}
   - id: three
     effect: change
     run: [sh, -c, 'sleep 0.01; echo three >> effects']
     verify: [{run: [grep, -qx, three, effects]}]
-    rollback: [{effect: change, run: echo undo_three >> effects}]
+    rollback: [{id: undo_three, effect: change, run: echo undo_three >> effects}]
   - id: fails
     effect: change
     run: echo fails >> effects; exit 3
-    rollback: [{effect: change, run: echo undo_fails >> effects, verify: [{run: [grep, -qx, undo_fails, effects]}]}]
+    rollback: [{id: undo_fails, effect: change, run: echo undo_fails >> effects, verify: [{run: [grep, -qx, undo_fails, effects]}]}]
   - {id: unreached, effect: change, run: echo unreached >> effects}
 on_failure:
   rollback: auto

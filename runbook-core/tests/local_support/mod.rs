@@ -7,19 +7,34 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration as StdDuration, Instant};
 
 use runbook_core::kind::Target;
-use runbook_core::local::LocalConnector;
+use runbook_core::local::{KeeperProgram, LocalConnector, keep};
 use runbook_core::model::Shell;
 use runbook_core::port::{Connector, ExecCommand, ExecJob, ExecReport, OutputSink, Stream};
 use runbook_core::run::Captured;
 use runbook_core::value::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// What holds a durable command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Capsule,
+    Keeper,
+}
+
+/// How directories of attempts begin whose commands a keeper holds: the job itself does not say.
+const KEPT: &str = "kept";
+
 /// A directory for one test; what its commands have started is ended with it.
-pub(crate) struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir, Holder);
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Place(tempfile::tempdir().unwrap())
+        Self::with(Holder::Capsule)
+    }
+
+    /// A place whose durable jobs are held by `holder`.
+    pub(crate) fn with(holder: Holder) -> Self {
+        Place(tempfile::tempdir().unwrap(), holder)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -28,7 +43,12 @@ impl Place {
 
     /// Where the attempt is.
     pub(crate) fn directory(&self) -> PathBuf {
-        self.root().join("attempt")
+        self.root().join(if self.1 == Holder::Keeper { KEPT } else { "attempt" })
+    }
+
+    /// The living keepers of its jobs.
+    pub(crate) fn keepers(&self) -> Vec<i32> {
+        with_item("cmdline", &keeper_name(&self.directory()))
     }
 
     /// The token of its jobs. Everything with the same token belongs together, so tests must not share one.
@@ -78,11 +98,15 @@ pub(crate) fn marked(place: &Place) -> Vec<i32> {
 }
 
 fn with_variable(wanted: &str) -> Vec<i32> {
+    with_item("environ", wanted)
+}
+
+fn with_item(list: &str, wanted: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap() {
         let Ok(pid) = entry.unwrap().file_name().to_string_lossy().parse::<i32>() else { continue };
-        let environ = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        if environ.split(|byte| *byte == 0).any(|item| item == wanted.as_bytes()) && alive(pid) {
+        let items = std::fs::read(format!("/proc/{pid}/{list}")).unwrap_or_default();
+        if items.split(|byte| *byte == 0).any(|item| item == wanted.as_bytes()) && alive(pid) {
             found.push(pid);
         }
     }
@@ -126,19 +150,74 @@ pub(crate) fn durable(job: ExecJob) -> ExecJob {
     ExecJob { durable: true, ..job }
 }
 
+/// The same job, held by a keeper.
+pub(crate) fn kept(job: ExecJob) -> ExecJob {
+    let name = format!("{KEPT}-{}", job.directory.file_name().unwrap().to_str().unwrap());
+    ExecJob { directory: job.directory.with_file_name(name), ..durable(job) }
+}
+
+fn is_kept(directory: &Path) -> bool {
+    directory.file_name().unwrap().to_str().unwrap().starts_with(KEPT)
+}
+
+/// What keepers of the jobs beside `directory` are called, apart from others.
+fn keeper_name(directory: &Path) -> String {
+    format!("keeper-of-{}", directory.parent().unwrap().display())
+}
+
+/// This test program as a keeper for the jobs beside `directory`.
+pub(crate) fn keeper_program(directory: &Path) -> KeeperProgram {
+    let name = keeper_name(directory);
+    let args = ["--exact", "local_support::keeper", "--ignored", "--nocapture", &name];
+    KeeperProgram { path: std::env::current_exe().unwrap(), args: args.map(Into::into).into() }
+}
+
+/// The keeper. Run by hand it ends at once.
+#[test]
+#[ignore = "is started by other tests"]
+fn keeper() {
+    let _ = keep();
+}
+
+/// `connector` with a keeper where `job` is to have one.
+pub(crate) fn connector_for(connector: LocalConnector, job: &ExecJob) -> LocalConnector {
+    match is_kept(&job.directory) {
+        true => connector.with_keeper(keeper_program(&job.directory)),
+        false => connector,
+    }
+}
+
 pub(crate) async fn exec(job: &ExecJob) -> ExecReport {
     exec_with(LocalConnector::inherit(), job, Arc::new(())).await
 }
 
+/// Runs `job` on `connector`, with a keeper where it is to have one.
 pub(crate) async fn exec_with(
     connector: LocalConnector,
     job: &ExecJob,
     output: Arc<dyn OutputSink>,
 ) -> ExecReport {
-    let connection = connector.connect(&Target::local()).await.unwrap();
+    let connection = connector_for(connector, job).connect(&Target::local()).await.unwrap();
     let report = connection.exec(job, output, CancellationToken::new()).await;
     connection.close().await;
+    if is_kept(&job.directory) && job.directory.join("claim").exists() {
+        let claim = std::fs::read_to_string(job.directory.join("claim")).unwrap();
+        assert!(claim.starts_with("keeper ") || claim == "engine\n", "it was not kept: {claim}");
+    }
     report
+}
+
+/// The process id of the capsule or keeper in the claim, when there is one.
+pub(crate) fn claimed(directory: &Path) -> Option<i32> {
+    let claim = std::fs::read_to_string(directory.join("claim")).ok()?;
+    let (first, _) = claim.split_once('\n')?;
+    first.trim_start_matches("keeper ").split(' ').next()?.parse().ok()
+}
+
+pub(crate) fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    // It may be gone already.
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
 pub(crate) fn lines(captured: &Captured) -> Vec<String> {
