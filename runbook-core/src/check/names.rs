@@ -12,7 +12,7 @@ use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Reference};
 use crate::ids::NodeId;
-use crate::model::{Action, Each, Over};
+use crate::model::{Action, Contact, Each, Over};
 use crate::source::Span;
 
 /// What every step offers.
@@ -20,6 +20,8 @@ const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_co
 const RUN_FIELDS: [&str; 3] = ["id", "started", "runbook"];
 const TARGET_FIELDS: [&str; 3] = ["name", "kind", "vars"];
 const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
+/// What a channel sees besides.
+const CHANNEL_ROOTS: [&str; 4] = ["message", "subject", "to", "contact"];
 /// How many names a message lists.
 const LISTED: usize = 12;
 
@@ -55,6 +57,11 @@ pub(super) fn check(unit: Unit<'_>, graph: &Graph<'_>, unread: &Unread, found: &
         for expr in early {
             names.expression(expr, Place::inputs_only());
         }
+        for (_, channel) in &runbook.channels {
+            for (expr, secret) in channel.expressions() {
+                names.expression(expr, Place { at: At::Channel, secret, ..Place::inputs_only() });
+            }
+        }
         let early = Place { at: At::Preconditions, ..Place::inputs_only() };
         uses::of_checks(&runbook.preconditions, &mut |used| {
             names.expression(used.expr, Place { result: used.result, secret: used.secret, ..early });
@@ -89,6 +96,8 @@ struct Place {
 enum At {
     /// Computed before there is a run.
     Planning,
+    /// What a channel does with a message.
+    Channel,
     /// The runbook's own preconditions.
     Preconditions,
     Step(NodeId, When),
@@ -103,13 +112,16 @@ impl Place {
 
     fn roots(&self) -> impl Iterator<Item = &'static str> {
         let (planning, early) = (self.at == At::Planning, self.at == At::Preconditions);
-        let result = self.result;
-        ROOTS.into_iter().filter(move |root| match *root {
-            "run" | "target" => !planning,
-            "steps" => !planning && !early,
+        let (channel, result) = (self.at == At::Channel, self.result);
+        let own = if channel { &CHANNEL_ROOTS[..] } else { &[] };
+        let roots = ROOTS.into_iter().filter(move |root| match *root {
+            "run" => !planning,
+            "target" => !planning && !channel,
+            "steps" => !planning && !early && !channel,
             "result" => result,
             _ => true,
-        })
+        });
+        roots.chain(own.iter().copied())
     }
 }
 
@@ -154,6 +166,12 @@ impl<'n> Names<'n, '_> {
         }
         if root == "secrets" {
             return self.secret(expr, reference, place);
+        }
+        if place.at == At::Channel && CHANNEL_ROOTS.contains(&root) {
+            if let Some(name) = path.next().filter(|_| root == "contact") {
+                self.field("contact", &Contact::FIELDS, name, segment(expr, reference, 1));
+            }
+            return;
         }
         if !ROOTS.contains(&root) {
             return self.unknown_root(root, root_span, place);
@@ -341,7 +359,7 @@ impl<'n> Names<'n, '_> {
             At::Step(id, _) if id == step => Moment::Start(id),
             At::Step(id, _) => Moment::End(id),
             At::Outputs => Moment::BodyEnd,
-            At::Planning | At::Preconditions => return,
+            At::Planning | At::Preconditions | At::Channel => return,
         };
         self.pending.push(Pending { span, first: step, moments: (Moment::End(step), second), at: place.at });
     }
@@ -483,6 +501,11 @@ fn misplaced(root: &str, span: Span, place: Place) -> Diagnostic {
                 "it is what an action or a check came to, and exists in `expect`, `outputs` and `retry.when`",
             )
             .help("use `steps.<id>` for another step's result"),
+        "steps" | "target" if place.at == At::Channel => {
+            unknown(span, format!("`{root}` has no value here: a channel belongs to no step"))
+                .help("put what is to be told into the `message` of the step")
+                .help(help)
+        }
         "steps" if place.at == At::Preconditions => {
             let message = "no step has run when the runbook's preconditions are checked";
             Diagnostic::error(Code::NOT_AN_ANCESTOR, span, message)

@@ -11,6 +11,7 @@ mod outcome;
 mod secrets;
 mod session;
 mod stream;
+mod tell;
 mod world;
 
 pub use crate::render::dry_run;

@@ -78,7 +78,9 @@ impl Session {
         let Begin { record, claim, machine, then } = begin;
         let facts = RunFacts { id: record.id.to_string(), started: record.started };
         let secrets = Arc::new(RunSecrets::new(machine.plan(), Arc::clone(&world.secrets)));
+        let scopes = Scopes::new(machine.plan(), &facts, secrets.marks().clone());
         let context = TaskContext {
+            book: Arc::new(scopes.of_book(machine.plan(), machine.state(), [])),
             connections: Arc::new(RunConnections::new(Arc::clone(&world))),
             world: Arc::clone(&world),
             plan: Arc::clone(machine.plan()),
@@ -88,7 +90,7 @@ impl Session {
             directory: world.store.directory(&record.id),
         };
         Session {
-            scopes: Scopes::new(machine.plan(), &facts, secrets.marks().clone()),
+            scopes,
             world,
             record,
             claim,
@@ -187,7 +189,8 @@ impl Session {
         let (plan, state) = (self.machine.plan(), self.machine.state());
         let mut used = Vec::new();
         for (_, node) in plan.iter().filter(|(id, _)| state.node(*id).attempt > 0) {
-            for expr in super::actions::action_expressions(&node.spec) {
+            let own = super::actions::action_expressions(&node.spec);
+            for expr in own.into_iter().chain(super::tell::expressions_of(plan, &node.spec.action)) {
                 used.extend(expr.references().into_iter().filter_map(
                     |reference| match &reference.path[..] {
                         [root, name, ..] if root == "secrets" => Some(name.clone()),

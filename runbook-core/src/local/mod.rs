@@ -8,6 +8,7 @@
 //! A durable job is run by a *capsule*, a small shell program that claims the attempt, so that it is run
 //! once at most, and leaves the exit code in the attempt's directory, where a later engine finds it.
 
+mod append;
 mod attempt;
 mod capture;
 mod command;
@@ -35,6 +36,7 @@ use crate::port::{
     ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered, TargetFiles,
 };
 
+pub(crate) use append::append_line;
 pub use attempt::forget;
 pub use secrets::LocalSecrets;
 

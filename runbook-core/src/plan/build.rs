@@ -11,6 +11,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::model::{Action, Procedure, RollbackMode, Runbook};
+use crate::source::Spanned;
 use crate::value::{Object, Value};
 
 /// What an operator gives: values and choices.
@@ -116,14 +117,20 @@ impl Plan {
             env,
             lock: plan_lock,
             preconditions: runbook.preconditions.clone(),
-            secrets: runbook.secrets.iter().map(|(name, from)| (name.value.clone(), from.clone())).collect(),
+            secrets: named(&runbook.secrets),
+            contacts: named(&runbook.contacts),
+            channels: named(&runbook.channels),
             targets,
             nodes,
             frames,
             rollback: request.rollback.unwrap_or(runbook.on_failure.rollback),
-            outputs: runbook.outputs.iter().map(|(name, expr)| (name.value.clone(), expr.clone())).collect(),
+            outputs: named(&runbook.outputs),
         })
     }
+}
+
+fn named<T: Clone>(declared: &[(Spanned<String>, T)]) -> Vec<(String, T)> {
+    declared.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect()
 }
 
 fn dash_inputs(runbook: &Runbook) -> Vec<String> {

@@ -56,6 +56,8 @@ impl Plan {
             lock: self.lock.clone(),
             preconditions: self.preconditions.clone(),
             secrets: self.secrets.clone(),
+            contacts: self.contacts.clone(),
+            channels: self.channels.clone(),
             targets: self.targets.clone(),
             nodes: Vec::new(),
             frames: self.frames.clone(),

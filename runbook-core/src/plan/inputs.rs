@@ -100,6 +100,7 @@ pub(super) fn environment(runbook: &Runbook, offered: &Object) -> Object {
     };
     let values = runbook.vars.iter().flat_map(|(_, value)| value.expressions());
     let lock = runbook.lock.iter().flat_map(|lock| lock.key.expressions());
+    runbook.channels.iter().flat_map(|(_, channel)| channel.expressions()).for_each(|(expr, _)| look(expr));
     values.chain(lock).chain(runbook.outputs.iter().map(|(_, expr)| expr)).for_each(&mut look);
     of_checks(&runbook.preconditions, &mut |used| look(used.expr));
     let mut left: Vec<&Step> =

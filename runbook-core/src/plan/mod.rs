@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::kind::Target;
-use crate::model::{Check, Metadata, OnConflict, RollbackMode, SecretSource, StepSpec};
+use crate::model::{Channel, Check, Contact, Metadata, OnConflict, RollbackMode, SecretSource, StepSpec};
 use crate::value::Object;
 
 /// The layout of stored plans; a plan of another layout is refused, never guessed at.
@@ -58,6 +58,12 @@ pub struct Plan {
     /// Where secrets come from; their values are in no plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<(String, SecretSource)>,
+    /// People to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<(String, Contact)>,
+    /// Ways to reach them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<(String, Channel)>,
     /// The declared targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,

@@ -57,14 +57,17 @@ impl Reader<'_> {
         if self.shared.incomplete {
             self.unread.vars.insert_all();
             self.unread.secrets = true;
+            self.unread.contacts = true;
         }
-        let super::share::Shared { inventory, vars, procedures, secrets, .. } =
+        let super::share::Shared { inventory, vars, procedures, secrets, contacts, channels, .. } =
             std::mem::take(&mut self.shared);
         Some(Runbook {
             meta,
             inputs,
             vars,
             secrets,
+            contacts,
+            channels,
             inventory,
             procedures,
             lock,

@@ -2,6 +2,7 @@
 
 mod book;
 mod command;
+mod contacts;
 mod fields;
 mod flow;
 mod foreign;

@@ -368,6 +368,15 @@ pub enum Undoing {
     Defer,
 }
 
+/// Somebody who could not be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotTold {
+    /// The contact or channel.
+    pub to: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
 /// How an action ended, without judging whether that is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -413,6 +422,9 @@ pub struct StepResult {
     /// Whether another attempt is pointless, whatever `retry` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub give_up: bool,
+    /// Whether it went less well than it should have; `reason` says how.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warned: bool,
     /// Who answered, for a step that a person carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Answerer>,
@@ -431,6 +443,7 @@ impl StepResult {
             fields: Object::new(),
             outputs: Object::new(),
             give_up: false,
+            warned: false,
             by: None,
         }
     }

@@ -213,8 +213,8 @@ impl Machine {
         match spec.settle {
             Some(settle) => self.set_phase(id, Phase::Settling { until: after(work.at, settle) }),
             None if spec.verify.is_empty() => {
-                let survived = self.survived_failures(id);
-                self.rest(id, if survived { End::Warned } else { End::Succeeded }, work);
+                let warned = self.survived_failures(id) || self.was_warned(id);
+                self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
             }
             None => self.set_phase(id, Phase::Verifying),
         }

@@ -254,8 +254,14 @@ impl Machine {
     }
 
     fn verified(&mut self, id: NodeId, work: &mut Work) {
-        let warned = self.state.node(id).checks.iter().any(|check| !check.passed);
+        let node = self.state.node(id);
+        let warned = self.was_warned(id) || node.checks.iter().any(|check| !check.passed);
         self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
+    }
+
+    /// Whether its action went less well than it should have.
+    pub(super) fn was_warned(&self, id: NodeId) -> bool {
+        self.state.node(id).result.as_ref().is_some_and(|result| result.warned)
     }
 
     /// The step's own checks were asked what became of its action.

@@ -15,8 +15,8 @@ mod wants;
 
 pub use captured::Captured;
 pub use event::{
-    Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, Resolution,
-    StepResult, Undoing,
+    Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, NotTold,
+    Resolution, StepResult, Undoing,
 };
 pub use machine::Machine;
 pub use outcome::Outcome;

@@ -7,6 +7,7 @@ mod faults;
 mod gates;
 mod locks;
 mod long;
+mod notify;
 mod people;
 mod steps;
 mod support;

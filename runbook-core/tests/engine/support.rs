@@ -320,6 +320,10 @@ impl ActionKind for ProbeKind {
         Effect::Change
     }
 
+    fn is_channel(&self, _params: &Value) -> bool {
+        true
+    }
+
     fn show(&self, params: &Value) -> String {
         assert!(params.as_str() != Some("unshowable"), "on purpose");
         format!("probe {params}")

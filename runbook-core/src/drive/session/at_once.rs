@@ -165,7 +165,7 @@ impl Session {
             Action::Assert(assertions) => ended(assert_all(assertions, &scope)),
             _ => {
                 let event = Event::Started { node: id, attempt, digest: rendered.digest.clone() };
-                let takes_time = matches!(self.node(id).spec.action, Action::WaitFor(_));
+                let takes_time = matches!(self.node(id).spec.action, Action::WaitFor(_) | Action::Notify(_));
                 if !takes_time && !self.node(id).spec.action.is_external() {
                     return (event, None);
                 }

@@ -30,6 +30,12 @@ pub(super) fn render(plan: &Plan) -> String {
         "digest": plan.digest(),
         "inputs": plan.inputs,
         "vars": plan.vars,
+        "contacts": plan.contacts.iter().cloned().map(|(id, contact)| (id, json!(contact))).collect::<Object>(),
+        "channels": plan.channels.iter().map(|(id, channel)| (id.clone(), json!({
+            "kind": channel.via.key(),
+            "does": preview.channel(channel),
+            "timeout": channel.timeout,
+        }))).collect::<Object>(),
         "lock": plan.lock,
         "rollback": plan.rollback,
         "effects": {"read": counts.read, "change": counts.change, "destroy": counts.destroy},

@@ -2,7 +2,9 @@
 
 use super::words;
 use crate::ids::NodeId;
-use crate::model::{Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef};
+use crate::model::{
+    Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef, Via,
+};
 use crate::plan::{Node, Plan, Preview, Role};
 use crate::value::{Object, display};
 
@@ -79,6 +81,29 @@ impl Page<'_> {
         self.values("inputs", &plan.inputs);
         self.values("vars", &plan.vars);
         self.values("env", &plan.env);
+        self.people();
+    }
+
+    /// Who can be told, and how.
+    fn people(&mut self) {
+        let plan = self.plan;
+        if !plan.contacts.is_empty() {
+            self.line(2, "contacts");
+        }
+        for (id, contact) in &plan.contacts {
+            let known = [&contact.role, &contact.name].into_iter().flatten().cloned();
+            let channel = contact.channel.as_ref().map(|channel| format!("by {}", channel.value));
+            let known: Vec<String> = known.chain(channel).collect();
+            self.field(4, &format!("{id} = "), &known.join(", "));
+        }
+        if !plan.channels.is_empty() {
+            self.line(2, "channels");
+        }
+        for (id, channel) in &plan.channels {
+            let label = if matches!(channel.via, Via::Command { .. }) { "$ " } else { "" };
+            let does = self.preview.channel(channel);
+            self.field(4, &format!("{id} = {label}"), &does);
+        }
     }
 
     /// What the body does; and what belongs to it.
