@@ -11,3 +11,4 @@ pub(crate) mod story;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod title;
+mod told;

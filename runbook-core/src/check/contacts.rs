@@ -9,6 +9,9 @@ use crate::source::Spanned;
 
 /// Checks where the contacts of `runbook` are reached.
 pub(super) fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
+    for level in runbook.escalation.iter().flat_map(|escalation| &escalation.levels) {
+        recipients(runbook, &level.to, unread, found);
+    }
     if unread.contacts {
         return;
     }

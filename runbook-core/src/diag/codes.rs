@@ -283,4 +283,10 @@ codes! {
     NOT_A_CHANNEL = 732, "an action that cannot be a channel",
         "A channel tells people something; what acts on systems is a step, with its effect, its gate and its place in the log.",
         "Use `command`, `file` or an `http` request with the method `post` or `put`.";
+    LEVELS_OUT_OF_ORDER = 733, "levels of an escalation that are not in order of time",
+        "Levels fire one after the other, as they are written.",
+        "Move the level, or correct its `after`.";
+    NOT_IN_ESCALATION = 734, "a result that an escalation cannot rely on",
+        "Timers look at steps at any time, so a step may not have ended, or not have begun; then it has a `status` and a `reason`, and nothing else.",
+        "Use `steps.<id>.status` or `steps.<id>.reason`.";
 }

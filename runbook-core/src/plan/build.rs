@@ -1,7 +1,7 @@
 //! From a runbook and what an operator gives to a plan.
 
 use super::grow::settle_targets;
-use super::inputs::{environment, inputs, lock, vars};
+use super::inputs::{environment, escalation, inputs, lock, vars};
 use super::selection::selection;
 use std::collections::HashMap;
 
@@ -86,6 +86,7 @@ impl Plan {
         let inputs = inputs(runbook, request, &mut found);
         let env = environment(runbook, &request.env);
         let (mut plan_vars, mut plan_lock, mut plan_scope) = (Object::new(), None, Object::new());
+        let mut plan_escalation = None;
         // Without all inputs every variable would be reported as well.
         if !found.has_errors() {
             let mut scope = Object::new();
@@ -96,6 +97,7 @@ impl Plan {
                 plan_lock = runbook.lock.as_ref().and_then(|written| lock(written, &scope, &mut found));
             }
             plan_scope = scope;
+            plan_escalation = escalation(runbook, &inputs, &mut found);
         }
         let graph = Graph::new(runbook, &mut found);
         let selected = selection(&graph, request, &mut found);
@@ -120,6 +122,7 @@ impl Plan {
             secrets: named(&runbook.secrets),
             contacts: named(&runbook.contacts),
             channels: named(&runbook.channels),
+            escalation: plan_escalation,
             targets,
             nodes,
             frames,

@@ -42,6 +42,7 @@ impl Reader<'_> {
             self.defaults = self.read_defaults(node);
         }
         self.procedures(&fields);
+        let escalation = fields.get("escalation").and_then(|node| self.escalation(node));
         let lock = fields.get("lock").and_then(|node| self.lock(node));
         let preconditions =
             fields.get("preconditions").map(|n| self.checks(n, "`preconditions`")).unwrap_or_default();
@@ -68,6 +69,7 @@ impl Reader<'_> {
             secrets,
             contacts,
             channels,
+            escalation,
             inventory,
             procedures,
             lock,

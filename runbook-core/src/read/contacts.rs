@@ -69,6 +69,7 @@ impl Reader<'_> {
         let contacts = self.shared.contacts.iter().map(|(name, _)| name);
         let mut names = contacts.chain(self.shared.channels.iter().map(|(name, _)| name));
         if let Some(first) = names.find(|first| first.value == name.value).map(|first| first.span) {
+            self.unread.contacts = true;
             self.defined_twice("contact or channel", name, first);
             return false;
         }

@@ -41,7 +41,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("on_failure", Now),
     ("finally", Now),
     ("procedures", Now),
-    ("escalation", Later),
+    ("escalation", Now),
     ("schedule", Later),
     ("outputs", Now),
 ];
@@ -107,6 +107,13 @@ pub(super) const CHANNEL: &[Key] = &[("command", Now), ("file", Now), ("env", No
 
 /// The channels of executors that belong to the project.
 pub(super) const CHANNEL_KINDS: &[Key] = &[("http", Now)];
+
+pub(super) const ESCALATION: &[Key] = &[("clock", Now), ("until", Now), ("levels", Now)];
+
+pub(super) const CLOCK: &[Key] = &[("input", Now)];
+
+pub(super) const LEVEL: &[Key] =
+    &[("after", Now), ("to", Now), ("unless", Now), ("require", Now), ("message", Now)];
 
 pub(super) const NOTIFY: &[Key] = &[("to", Now), ("message", Now), ("subject", Now)];
 

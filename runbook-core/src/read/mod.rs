@@ -3,6 +3,7 @@
 mod book;
 mod command;
 mod contacts;
+mod escalation;
 mod fields;
 mod flow;
 mod foreign;

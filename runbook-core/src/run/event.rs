@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::captured::Captured;
 use crate::ids::NodeId;
 use crate::plan::Item;
-use crate::value::{Object, Value};
+use crate::value::{Duration, Object, Value};
 
 /// One line of a run's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,6 +141,26 @@ pub enum Event {
         /// The group.
         node: NodeId,
     },
+    /// The time of a level of the escalation has come.
+    Escalated {
+        /// Which level, from 1.
+        level: u32,
+        /// Who was told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sent: Vec<String>,
+        /// Who could not be told, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<NotTold>,
+        /// Why nobody was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_back: Option<String>,
+        /// Whether no further level fires, because `until` holds.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        over: bool,
+        /// How long after its time, when that is worth a note.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late: Option<Duration>,
+    },
     /// Whether completed work is undone.
     RollbackDecided {
         /// The decision.
@@ -193,6 +213,7 @@ impl Event {
             Event::Called { .. } => "called",
             Event::Chosen { .. } => "chosen",
             Event::TimedOut { .. } => "timed_out",
+            Event::Escalated { .. } => "escalated",
             Event::RollbackDecided { .. } => "rollback_decided",
             Event::Interrupted { .. } => "interrupted",
             Event::Suspended { .. } => "suspended",
@@ -219,6 +240,7 @@ impl Event {
             | Event::TimedOut { node } => Some(*node),
             Event::Attached { .. }
             | Event::BookChecked { .. }
+            | Event::Escalated { .. }
             | Event::RollbackDecided { .. }
             | Event::Interrupted { .. }
             | Event::Suspended { .. }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod data;
+mod escalation;
 mod faults;
 mod gates;
 mod locks;

@@ -24,6 +24,9 @@ pub(crate) fn outline(runbook: &Runbook) -> String {
     for (name, contact) in &runbook.contacts {
         writeln!(out, "contact {} {}", name.value, serde_json::to_string(contact).unwrap()).unwrap();
     }
+    if let Some(escalation) = &runbook.escalation {
+        writeln!(out, "escalation {}", serde_json::to_string(escalation).unwrap()).unwrap();
+    }
     if let Some(lock) = &runbook.lock {
         writeln!(out, "lock {}", serde_json::to_string(lock).unwrap()).unwrap();
     }

@@ -5,7 +5,7 @@ use crate::ids::NodeId;
 use crate::model::{
     Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef, Via,
 };
-use crate::plan::{Node, Plan, Preview, Role};
+use crate::plan::{Node, Plan, PlanEscalation, Preview, Role};
 use crate::value::{Object, display};
 
 /// How wide the columns of numbers and effects are.
@@ -103,6 +103,30 @@ impl Page<'_> {
             let label = if matches!(channel.via, Via::Command { .. }) { "$ " } else { "" };
             let does = self.preview.channel(channel);
             self.field(4, &format!("{id} = {label}"), &does);
+        }
+        if let Some(escalation) = &plan.escalation {
+            self.escalation(escalation);
+        }
+    }
+
+    fn escalation(&mut self, escalation: &PlanEscalation) {
+        let since = escalation.since.map_or("the beginning".to_owned(), |since| since.to_string());
+        self.line(2, &format!("escalation, from {since}"));
+        for level in &escalation.levels {
+            let to: Vec<&str> = level.to.iter().map(|name| name.value.as_str()).collect();
+            self.line(4, &format!("after {}: {}", level.after, to.join(", ")));
+            if let Some(unless) = &level.unless {
+                self.field(6, "unless: ", unless.source());
+            }
+            if let Some(require) = &level.require {
+                self.field(6, "requires: ", require);
+            }
+            if let Some(message) = &level.message {
+                self.field(6, "message: ", &self.preview.text(message));
+            }
+        }
+        if let Some(until) = &escalation.until {
+            self.field(4, "until: ", until.source());
         }
     }
 
