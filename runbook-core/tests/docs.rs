@@ -16,9 +16,10 @@ use runbook_core::model::Effect;
 use runbook_core::policy::Policy;
 use runbook_core::read;
 use runbook_core::run::{
-    Answerer, Captured, CheckOutcome, CheckStage, Choice, Decision, Entry, Event, GateQuestion, Outcome,
-    Resolution, StepResult, Undoing,
+    Answerer, Captured, CheckOutcome, CheckStage, Choice, Decision, Entry, Event, GateQuestion, NotTold,
+    Outcome, Resolution, StepResult, Undoing,
 };
+use runbook_core::value::Duration;
 use serde_json::json;
 
 fn root() -> PathBuf {
@@ -55,6 +56,7 @@ fn the_page_of_diagnostics() {
         (450, "Types in expressions"),
         (501, "Inputs and the command line"),
         (601, "Files, targets, loops and calls"),
+        (730, "People who are told"),
     ];
     for info in codes() {
         if let Some((_, title)) = groups.iter().find(|(first, _)| *first == info.code.0) {
@@ -209,6 +211,18 @@ fn samples() -> Vec<(Event, &'static str)> {
             "What a person chose after a failure: `retry`, `skip`, `rollback` or `stop`.",
         ),
         (Event::TimedOut { node }, "A group took longer than its `timeout`."),
+        (
+            Event::Escalated {
+                level: 2,
+                sent: vec!["L2".into()],
+                failed: vec![NotTold { to: "leads".into(), reason: "exit code 7: no such number".into() }],
+                held_back: None,
+                over: false,
+                late: Some(Duration::from_secs(95)),
+            },
+            "The time of a level of the `escalation` came, counted from 1. `held_back` says why nobody was told; with \
+             `over`, `until` holds and no further level fires. `late` is how long after its time that was.",
+        ),
         (
             Event::RollbackDecided { decision: Undoing::Begin, by: by() },
             "Whether completed work is undone: `begin`, `decline` or `defer`.",

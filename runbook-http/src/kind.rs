@@ -71,6 +71,10 @@ impl ActionKind for HttpKind {
         }
     }
 
+    fn is_channel(&self, params: &Value) -> bool {
+        matches!(method_and_url(params), Some(("get" | "post" | "put", _)))
+    }
+
     fn show(&self, params: &Value) -> String {
         match method_and_url(params) {
             Some((method, url)) => format!("{} {}", method.to_uppercase(), display(url)),

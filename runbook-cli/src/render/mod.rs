@@ -12,3 +12,4 @@ pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod title;
 pub(crate) mod verdict;
+mod told;

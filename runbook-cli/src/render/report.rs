@@ -14,6 +14,7 @@ use super::story::last_words;
 use super::style::Paint;
 use super::summary::{body, headline, section};
 use super::title::{key_and_title, purpose, title_of};
+use super::told::told;
 use crate::commands::local_time;
 use crate::state_dir::StateDir;
 use crate::text::{elapsed, safe_line};
@@ -84,6 +85,8 @@ pub(crate) fn human(subject: &Subject<'_>, paint: Paint) -> String {
     }
     text.push('\n');
     text.push_str(&body(machine, paint));
+    let told: Vec<String> = told(machine).iter().map(|told| told.line(paint)).collect();
+    section(&mut text, paint, "told", &told);
     let commands: Vec<String> = subject.next().iter().map(|command| paint.lively(command)).collect();
     section(&mut text, paint, "next", &commands);
     text
@@ -157,6 +160,7 @@ pub(crate) fn json(subject: &Subject<'_>) -> Value {
         "interrupted": state.interrupted,
         "abandoned": state.abandoned,
         "steps": steps,
+        "told": told(machine),
         "waiting": waits,
         "next": subject.next().first(),
     })

@@ -8,6 +8,7 @@ use runbook_core::run::{
 };
 
 use super::title::{purpose, title_of};
+use super::told::outcome;
 use crate::text::{elapsed, is_deceptive, safe, safe_line};
 
 /// How many lines of a failed step's output are shown.
@@ -106,6 +107,16 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
             };
             told.push(run(Tone::People, text));
         }
+        Event::Escalated { level, sent, failed, held_back, late, .. } => {
+            let what = outcome(sent, failed, held_back.as_deref());
+            let late = late.map_or_else(String::new, |late| format!(" ({late} late)"));
+            let tone = match (failed.is_empty(), held_back) {
+                (false, _) => Tone::Warn,
+                (true, Some(_)) => Tone::Quiet,
+                (true, None) => Tone::People,
+            };
+            told.push(run(tone, format!("escalation, level {level}{late}: {what}")));
+        }
         Event::Interrupted { by } => {
             let text =
                 format!("interrupted by {}: nothing new starts, what runs is stopped", safe_line(&by.who));
@@ -159,7 +170,12 @@ fn rest(plan: &Plan, id: NodeId, node: &NodeState, end: End) -> Said {
     let reason = || node.reason.as_deref().map(safe_line);
     let (tone, text) = match end {
         End::Succeeded => (Tone::Good, "ok".to_owned()),
-        End::Warned => (Tone::Warn, format!("ok, but {}", failed_checks(&node.checks).join("; "))),
+        End::Warned => {
+            let mut why = failed_checks(&node.checks);
+            // What the action itself has to say.
+            why.extend(reason().filter(|_| node.result.as_ref().is_some_and(|result| result.warned)));
+            (Tone::Warn, format!("ok, but {}", why.join("; ")))
+        }
         End::Failed => {
             (Tone::Bad, format!("failed: {}", reason().unwrap_or_else(|| "no reason given".to_owned())))
         }

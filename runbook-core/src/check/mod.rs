@@ -3,6 +3,7 @@
 //! Looks at the model only; knows neither the text it was read from nor the values of a run.
 
 mod calls;
+mod contacts;
 mod env;
 mod graph;
 mod names;
@@ -33,10 +34,13 @@ pub fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
     let graph = Graph::without(unread, Lists::of_book(runbook), found);
     names::check(unit::Unit::of_book(runbook), &graph, unread, found);
     rules::check(runbook, &graph, found);
+    contacts::check(runbook, unread, found);
+    contacts::steps(runbook, &graph, unread, found);
     for procedure in &runbook.procedures {
         let graph = Graph::without(unread, Lists::of_procedure(procedure), found);
         names::check(unit::Unit::of_procedure(runbook, procedure), &graph, unread, found);
         rules::steps(runbook, &graph, found);
+        contacts::steps(runbook, &graph, unread, found);
     }
     calls::check(runbook, found);
 }

@@ -1,9 +1,11 @@
 //! Resolves every name in every expression of a runbook.
 
+mod late;
+
 use std::collections::{HashMap, HashSet};
 
 use super::env::{ALLOWED_ENV, is_allowed_env};
-use super::graph::{Apart, Graph, Role, part};
+use super::graph::{Apart, Graph};
 use super::order::Moment;
 use super::suggest::Suggest;
 use super::unit::{Unit, outputs};
@@ -12,7 +14,7 @@ use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Reference};
 use crate::ids::NodeId;
-use crate::model::{Action, Each, Over};
+use crate::model::{Action, Contact, Each, Escalation, EscalationClock, Over};
 use crate::source::Span;
 
 /// What every step offers.
@@ -20,6 +22,10 @@ const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_co
 const RUN_FIELDS: [&str; 3] = ["id", "started", "runbook"];
 const TARGET_FIELDS: [&str; 3] = ["name", "kind", "vars"];
 const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
+/// What a step has that may not have ended.
+const TIMER_FIELDS: [&str; 2] = ["status", "reason"];
+/// What a channel sees besides.
+const CHANNEL_ROOTS: [&str; 4] = ["message", "subject", "to", "contact"];
 /// How many names a message lists.
 const LISTED: usize = 12;
 
@@ -55,6 +61,17 @@ pub(super) fn check(unit: Unit<'_>, graph: &Graph<'_>, unread: &Unread, found: &
         for expr in early {
             names.expression(expr, Place::inputs_only());
         }
+        for (_, channel) in &runbook.channels {
+            for (expr, secret) in channel.expressions() {
+                names.expression(expr, Place { at: At::Channel, secret, ..Place::inputs_only() });
+            }
+        }
+        for (expr, _) in runbook.escalation.iter().flat_map(Escalation::expressions) {
+            names.expression(expr, Place { at: At::Timer, ..Place::inputs_only() });
+        }
+        if let Some(EscalationClock::Input(input)) = runbook.escalation.as_ref().map(|one| &one.clock) {
+            names.input(&input.value, input.span);
+        }
         let early = Place { at: At::Preconditions, ..Place::inputs_only() };
         uses::of_checks(&runbook.preconditions, &mut |used| {
             names.expression(used.expr, Place { result: used.result, secret: used.secret, ..early });
@@ -89,6 +106,10 @@ struct Place {
 enum At {
     /// Computed before there is a run.
     Planning,
+    /// At any time, beside the steps.
+    Timer,
+    /// What a channel does with a message.
+    Channel,
     /// The runbook's own preconditions.
     Preconditions,
     Step(NodeId, When),
@@ -103,13 +124,16 @@ impl Place {
 
     fn roots(&self) -> impl Iterator<Item = &'static str> {
         let (planning, early) = (self.at == At::Planning, self.at == At::Preconditions);
-        let result = self.result;
-        ROOTS.into_iter().filter(move |root| match *root {
-            "run" | "target" => !planning,
-            "steps" => !planning && !early,
+        let (timer, channel, result) = (self.at == At::Timer, self.at == At::Channel, self.result);
+        let own = if channel { &CHANNEL_ROOTS[..] } else { &[] };
+        let roots = ROOTS.into_iter().filter(move |root| match *root {
+            "run" => !planning,
+            "target" => !planning && !channel && !timer,
+            "steps" => !planning && !early && !channel,
             "result" => result,
             _ => true,
-        })
+        });
+        roots.chain(own.iter().copied())
     }
 }
 
@@ -155,6 +179,12 @@ impl<'n> Names<'n, '_> {
         if root == "secrets" {
             return self.secret(expr, reference, place);
         }
+        if place.at == At::Channel && CHANNEL_ROOTS.contains(&root) {
+            if let Some(name) = path.next().filter(|_| root == "contact") {
+                self.field("contact", &Contact::FIELDS, name, segment(expr, reference, 1));
+            }
+            return;
+        }
         if !ROOTS.contains(&root) {
             return self.unknown_root(root, root_span, place);
         }
@@ -173,14 +203,7 @@ impl<'n> Names<'n, '_> {
         };
         let span = segment(expr, reference, 1);
         match root {
-            "inputs" if !self.inputs.contains_key(name) && !self.unread.inputs.contains(name) => {
-                let problem = unknown(span, format!("there is no input `{name}`"));
-                let inputs = self.unit.inputs;
-                let names = || inputs.iter().map(|input| input.name.value.as_str());
-                let problem = self.suggest.add(problem, name, names);
-                self.found
-                    .push(problem.help(format!("declare it under `inputs`: `{name}: {{type: string}}`")));
-            }
+            "inputs" => self.input(name, span),
             "vars" => self.var(name, span, place),
             "env" if !is_allowed_env(name) => {
                 let problem = unknown(span, format!("`env.{name}` is not offered to expressions"));
@@ -195,11 +218,23 @@ impl<'n> Names<'n, '_> {
                         )),
                 );
             }
+            "run" if name == "progress" && place.at == At::Timer => {}
             "run" => self.field("run", &RUN_FIELDS, name, span),
             "target" => self.field("target", &TARGET_FIELDS, name, span),
             "steps" => self.step(expr, reference, place),
             _ => {}
         }
+    }
+
+    fn input(&mut self, name: &str, span: Span) {
+        if self.inputs.contains_key(name) || self.unread.inputs.contains(name) {
+            return;
+        }
+        let problem = unknown(span, format!("there is no input `{name}`"));
+        let inputs = self.unit.inputs;
+        let names = || inputs.iter().map(|input| input.name.value.as_str());
+        let problem = self.suggest.add(problem, name, names);
+        self.found.push(problem.help(format!("declare it under `inputs`: `{name}: {{type: string}}`")));
     }
 
     /// Whether `root` names what a step around `place` is repeated for.
@@ -329,7 +364,19 @@ impl<'n> Names<'n, '_> {
             let problem = self.apart(apart, step, span);
             return self.found.push(problem);
         }
-        if place.at == At::Outputs
+        if place.at == At::Timer
+            && !reference.path.get(2).is_some_and(|field| TIMER_FIELDS.contains(&field.as_str()))
+        {
+            let span = if reference.path.len() > 2 { segment(expr, reference, 2) } else { span };
+            let message = "a timer can ask only for the `status` and the `reason` of a step";
+            let problem = Diagnostic::error(Code::NOT_IN_ESCALATION, span, message);
+            return self.found.push(
+                problem
+                    .note("it may be asked before the step has ended")
+                    .help(format!("write for example `steps.{name}.status == 'succeeded'`")),
+            );
+        }
+        if matches!(place.at, At::Outputs | At::Timer)
             && let Some(Apart::Repeated(holder)) = self.graph.repeated(step)
         {
             let problem = self.apart(Apart::Repeated(holder), step, span);
@@ -341,7 +388,7 @@ impl<'n> Names<'n, '_> {
             At::Step(id, _) if id == step => Moment::Start(id),
             At::Step(id, _) => Moment::End(id),
             At::Outputs => Moment::BodyEnd,
-            At::Planning | At::Preconditions => return,
+            At::Planning | At::Preconditions | At::Channel | At::Timer => return,
         };
         self.pending.push(Pending { span, first: step, moments: (Moment::End(step), second), at: place.at });
     }
@@ -394,76 +441,6 @@ impl<'n> Names<'n, '_> {
             });
         }
     }
-
-    /// Asks for all steps named so far whether they end before they are asked for.
-    fn ancestors(&mut self) {
-        let Some(order) = self.graph.order() else { return };
-        let pairs: Vec<_> = self.pending.iter().map(|pending| pending.moments).collect();
-        let (answers, _) = order.before(&pairs);
-        let late = std::mem::take(&mut self.pending).into_iter().zip(answers).filter(|(_, before)| !before);
-        // A step whose `needs` were refused may come after more than is known.
-        let loose = order.following(self.graph.loose());
-        let any_loose = loose.iter().any(|loose| *loose);
-        for (pending, _) in late {
-            let unsure = match pending.at {
-                At::Step(id, _) => loose[id.index()],
-                _ => any_loose,
-            };
-            if unsure {
-                continue;
-            }
-            let problem = self.late(&pending);
-            self.found.push(problem);
-        }
-    }
-
-    fn apart(&self, apart: Apart, step: NodeId, span: Span) -> Diagnostic {
-        let key = &self.graph.step(step).key;
-        let (other, message, help) = match apart {
-            Apart::OtherCase(choice) => {
-                let help = "only one case of a choice runs; do what both need before it".to_owned();
-                (choice, format!("step `{key}` belongs to another case"), help)
-            }
-            Apart::Repeated(holder) => {
-                let holder_key = &self.graph.step(holder).key;
-                let help =
-                    format!("outside of it there is `steps.{holder_key}.items`, a list with one entry each");
-                (holder, format!("step `{key}` is repeated, so it has no single result here"), help)
-            }
-        };
-        let there = self.graph.step(other).span();
-        Diagnostic::error(Code::NOT_AN_ANCESTOR, span, message).also(there, "by this step").help(help)
-    }
-
-    fn late(&self, pending: &Pending) -> Diagnostic {
-        let first = self.graph.step(pending.first);
-        let error = |message: String| Diagnostic::error(Code::NOT_AN_ANCESTOR, pending.span, message);
-        let key = &first.key;
-        let At::Step(id, _) = pending.at else {
-            let message = format!("step `{key}` {}, so its result may not exist here", part(first.role));
-            return error(message).also(first.span(), "it is here").help("refer to steps of the body");
-        };
-        if id == pending.first {
-            let problem = error(format!("step `{key}` refers to its own result"));
-            return problem.help("in `expect`, `outputs` and `retry.when` it is called `result`");
-        }
-        if self.graph.groups(id).any(|group| group == pending.first) {
-            let problem = error(format!("`{key}` is the group that holds this step; it has not ended yet"));
-            return problem.also(first.span(), "the group is here").help("refer to a step in it");
-        }
-        let here = self.graph.step(id);
-        if first.role != here.role && first.role != Role::Body {
-            let message = format!("step `{key}` {}, so its result may not exist here", part(first.role));
-            return error(message).also(first.span(), "it is here");
-        }
-        let problem = error(format!("step `{key}` does not come before step `{}`", here.key));
-        let problem = problem.label("its result may not exist yet").also(first.span(), "it is here");
-        match (first.role == here.role, &first.step.spec.id) {
-            (true, Some(name)) => problem
-                .help(format!("add `{}` to the `needs` of `{}`, or move the step", name.value, here.key)),
-            _ => problem.help("move the step"),
-        }
-    }
 }
 
 fn segment(expr: &Expr, reference: &Reference, index: usize) -> Span {
@@ -483,6 +460,11 @@ fn misplaced(root: &str, span: Span, place: Place) -> Diagnostic {
                 "it is what an action or a check came to, and exists in `expect`, `outputs` and `retry.when`",
             )
             .help("use `steps.<id>` for another step's result"),
+        "steps" | "target" if place.at == At::Channel => {
+            unknown(span, format!("`{root}` has no value here: a channel belongs to no step"))
+                .help("put what is to be told into the `message` of the step")
+                .help(help)
+        }
         "steps" if place.at == At::Preconditions => {
             let message = "no step has run when the runbook's preconditions are checked";
             Diagnostic::error(Code::NOT_AN_ANCESTOR, span, message)

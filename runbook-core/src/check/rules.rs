@@ -3,10 +3,10 @@
 use jiff::civil::Date;
 
 use super::graph::{Graph, Placed, Role};
-use super::uses::{self, Use};
+use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::Expr;
-use crate::model::{Action, Check, CheckKind, Expect, Runbook, TargetRef};
+use crate::model::{Action, Check, CheckKind, Escalation, Expect, Runbook, TargetRef};
 use crate::source::Span;
 use crate::value::{Object, Value, type_name};
 
@@ -14,6 +14,10 @@ use crate::value::{Object, Value, type_name};
 pub(super) fn check(runbook: &Runbook, graph: &Graph<'_>, found: &mut Diagnostics) {
     checks(runbook, &runbook.preconditions, found);
     uses::of_checks(&runbook.preconditions, &mut |used| condition(used, found));
+    for (expr, is_condition) in runbook.escalation.iter().flat_map(Escalation::expressions) {
+        let used = Use { expr, when: When::Before, result: false, condition: is_condition, secret: false };
+        condition(used, found);
+    }
     steps(runbook, graph, found);
 }
 

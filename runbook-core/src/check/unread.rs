@@ -17,6 +17,8 @@ pub struct Unread {
     pub steps: Names,
     /// Whether `secrets` in expressions was refused where it is declared.
     pub secrets: bool,
+    /// Whether contacts or channels were refused where they are declared.
+    pub contacts: bool,
     /// Whether `item` in expressions was refused where it is declared.
     pub item: bool,
     /// Places of steps whose `needs` are not known.

@@ -114,6 +114,10 @@ impl<'a> Uses<'a, '_> {
             }
             Action::Custom(custom) => self.custom(custom),
             Action::WaitFor(wait) => self.checks(&wait.checks),
+            Action::Notify(notify) => {
+                self.template(&notify.message);
+                self.templates(&notify.subject);
+            }
             Action::Remedies(remedies) => self.checks(&remedies.goal),
             Action::Each(each) => {
                 if let Over::Items(items) = &each.over {

@@ -285,4 +285,20 @@ codes! {
     SECRET_NOT_HERE = 610, "a secret in a place where it would be seen",
         "Commands, conditions, titles and outputs are logged and shown; a secret goes only into `env`, `stdin` and the parameters of executors' actions.",
         "Pass it in `env:` or `stdin:`.";
+
+    UNKNOWN_CONTACT = 730, "somebody who does not exist is to be told",
+        "`to` names contacts and channels, and a contact names its channel; a message to a misspelt name would reach nobody.",
+        "Correct the spelling, or declare the name under `contacts` or `channels`.";
+    NO_CHANNEL = 731, "somebody is to be told who cannot be reached",
+        "The contact has no `channel`.",
+        "Give the contact a `channel`, or name another one.";
+    NOT_A_CHANNEL = 732, "an action that cannot be a channel",
+        "A channel tells people something; what acts on systems is a step, with its effect, its gate and its place in the log.",
+        "Use `command`, `file` or an `http` request with the method `post` or `put`.";
+    LEVELS_OUT_OF_ORDER = 733, "levels of an escalation that are not in order of time",
+        "Levels fire one after the other, as they are written.",
+        "Move the level, or correct its `after`.";
+    NOT_IN_ESCALATION = 734, "a result that an escalation cannot rely on",
+        "Timers look at steps at any time, so a step may not have ended, or not have begun; then it has a `status` and a `reason`, and nothing else.",
+        "Use `steps.<id>.status` or `steps.<id>.reason`.";
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::tell::{Message, tell};
 use super::world::{StepOutput, TaskContext};
 use crate::expr::Expr;
 use crate::ids::NodeId;
@@ -44,6 +45,14 @@ impl Attempt {
                 }
             },
             (Action::WaitFor(wait), _) => self.wait_for(&context, wait).await,
+            (Action::Notify(notify), _) => {
+                let text = |key: &str| self.rendered.params[key].as_str().unwrap_or_default().to_owned();
+                let message = Message { subject: text("subject"), text: text("message") };
+                let to: Vec<String> = notify.to.iter().map(|name| name.value.clone()).collect();
+                let occasion = (node.key.as_str(), self.number);
+                let told = tell(&context, occasion, &to, &message, node.spec.timeout, &self.stop).await;
+                told.into_result(self.stop.is_cancelled())
+            }
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
                 Some(executor) => executor.execute(&self.action_context(&context)).await,
                 None => StepResult::failure(
@@ -309,6 +318,10 @@ pub(super) fn action_expressions(spec: &StepSpec) -> Vec<&Expr> {
             .collect(),
         Action::Set(values) => values.iter().flat_map(|(_, value)| value.expressions()).collect(),
         Action::WaitFor(wait) => super::checks::expressions(&wait.checks),
+        Action::Notify(notify) => {
+            let templates = std::iter::once(&notify.message).chain(&notify.subject);
+            templates.flat_map(|template| template.expressions()).collect()
+        }
         Action::Each(each) => match &each.over {
             Over::Items(items) => items.expressions(),
             Over::Targets(_) => Vec::new(),

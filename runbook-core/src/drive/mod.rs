@@ -13,6 +13,7 @@ mod secrets;
 mod session;
 mod sight;
 mod stream;
+mod tell;
 mod world;
 
 pub use crate::render::dry_run;

@@ -45,18 +45,20 @@ pub(super) async fn rehearse(world: Arc<World>, plan: Plan) -> Result<Rehearsal,
     let now = world.clock.now();
     let facts = RunFacts { id: "rehearsal".to_owned(), started: now };
     let scopes = Scopes::new(&plan, &facts, secrets.marks().clone());
+    let machine = Machine::new(plan);
     let context = TaskContext {
+        book: Arc::new(scopes.of_book(machine.plan(), machine.state(), [])),
         connections: Arc::new(RunConnections::new(Arc::clone(&world))),
         world: Arc::clone(&world),
-        plan: Arc::clone(&plan),
+        plan: Arc::clone(machine.plan()),
         run: facts.id.clone(),
         secrets,
         checks: Arc::new(Semaphore::new(1)),
         directory: directory.path().to_owned(),
     };
     let mut stage = Stage {
-        report: Rehearsal::new(&plan, digest.clone()),
-        machine: Machine::new(plan),
+        report: Rehearsal::new(machine.plan(), digest.clone()),
+        machine,
         scopes,
         context,
         digest,
@@ -268,10 +270,12 @@ impl Stage {
             scope: scope.clone(),
             stop: CancellationToken::new(),
         };
-        if own.is_none() && spec.effect != Effect::Read {
+        let tells = matches!(spec.action, Action::Notify(_));
+        if own.is_none() && (tells || spec.effect != Effect::Read) {
             let shown = rendered.shown.clone();
             let preview = attempt_of(rendered).preview(&self.context).await;
-            self.note(id, Verdict::WouldChange, None, Some(preview.unwrap_or(shown)));
+            let verdict = if tells { Verdict::WouldTell } else { Verdict::WouldChange };
+            self.note(id, verdict, None, Some(preview.unwrap_or(shown)));
             return self.pass_over(id, attempt);
         }
         let result = match own {

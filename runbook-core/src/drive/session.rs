@@ -1,6 +1,7 @@
 //! One run in the hands of one engine: the loop around the machine.
 
 mod at_once;
+mod escalate;
 mod log;
 mod tasks;
 
@@ -20,10 +21,13 @@ use super::answers;
 use super::outcome::{EngineError, RunEnd};
 use super::secrets::RunSecrets;
 use super::world::{RunConnections, TaskContext, World};
+use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::port::{EngineClaim, Notice, RunRecord};
 use crate::render::{RunFacts, Scopes};
-use crate::run::{Answerer, CheckOutcome, Ending, Entry, Event, Machine, Outcome, StepResult, Undoing, Want};
+use crate::run::{
+    Answerer, CheckOutcome, Ending, Entry, Event, Machine, NotTold, Outcome, StepResult, Undoing, Want,
+};
 
 /// How often answers that were left in the store are looked for while people are asked.
 const LOOK_FOR_ANSWERS: StdDuration = StdDuration::from_millis(300);
@@ -78,7 +82,9 @@ impl Session {
         let Begin { record, claim, machine, then } = begin;
         let facts = RunFacts { id: record.id.to_string(), started: record.started };
         let secrets = Arc::new(RunSecrets::new(machine.plan(), Arc::clone(&world.secrets)));
+        let scopes = Scopes::new(machine.plan(), &facts, secrets.marks().clone());
         let context = TaskContext {
+            book: Arc::new(scopes.of_book(machine.plan(), machine.state(), [])),
             connections: Arc::new(RunConnections::new(Arc::clone(&world))),
             world: Arc::clone(&world),
             plan: Arc::clone(machine.plan()),
@@ -88,7 +94,7 @@ impl Session {
             directory: world.store.directory(&record.id),
         };
         Session {
-            scopes: Scopes::new(machine.plan(), &facts, secrets.marks().clone()),
+            scopes,
             world,
             record,
             claim,
@@ -137,7 +143,11 @@ impl Session {
                 return self.over().await;
             }
             let now = self.world.clock.now();
-            let wants = self.machine.wants(now);
+            let mut wants = self.machine.wants(now);
+            if self.in_flight.keys().any(|want| matches!(want, Want::Escalate(_))) {
+                // Who is being told is written down before the end is.
+                wants.retain(|want| !matches!(want, Want::Finish(_)));
+            }
             self.drop_unwanted(&wants);
             let (events, launches) = self.answer_at_once(&wants, now);
             if wants.iter().any(|want| matches!(want, Want::Finish(outcome) if *outcome != Outcome::Stuck)) {
@@ -187,13 +197,15 @@ impl Session {
         let (plan, state) = (self.machine.plan(), self.machine.state());
         let mut used = Vec::new();
         for (_, node) in plan.iter().filter(|(id, _)| state.node(*id).attempt > 0) {
-            for expr in super::actions::action_expressions(&node.spec) {
-                used.extend(expr.references().into_iter().filter_map(
-                    |reference| match &reference.path[..] {
-                        [root, name, ..] if root == "secrets" => Some(name.clone()),
-                        _ => None,
-                    },
-                ));
+            let own = super::actions::action_expressions(&node.spec);
+            for expr in own.into_iter().chain(super::tell::expressions_of(plan, &node.spec.action)) {
+                used.extend(secrets_in(expr));
+            }
+        }
+        for (level, _) in plan.escalation.iter().flat_map(|one| &one.levels).zip(&state.escalation.fired) {
+            let names = level.to.iter().map(|name| name.value.as_str());
+            for expr in super::tell::expressions(plan, names) {
+                used.extend(secrets_in(expr));
             }
         }
         used.sort();
@@ -323,6 +335,17 @@ impl Session {
             Want::CheckBook => {
                 vec![Event::BookChecked { checks: vec![refusal("the checks".to_owned(), reason.to_owned())] }]
             }
+            Want::Escalate(level) => {
+                let failed = vec![NotTold { to: format!("level {level}"), reason: reason.to_owned() }];
+                vec![Event::Escalated {
+                    level,
+                    sent: Vec::new(),
+                    failed,
+                    held_back: None,
+                    over: false,
+                    late: None,
+                }]
+            }
             other => {
                 self.nobody.insert(other);
                 Vec::new()
@@ -357,6 +380,15 @@ impl Session {
         }
         Ok(taken)
     }
+}
+
+/// The names of the secrets that `expr` refers to.
+fn secrets_in(expr: &Expr) -> Vec<String> {
+    let names = expr.references().into_iter().filter_map(|reference| match &reference.path[..] {
+        [root, name, ..] if root == "secrets" => Some(name.clone()),
+        _ => None,
+    });
+    names.collect()
 }
 
 fn node_of(want: &Want) -> Option<NodeId> {

@@ -111,6 +111,8 @@ pub(super) struct TaskContext {
     pub(super) connections: Arc<RunConnections>,
     pub(super) run: String,
     pub(super) secrets: Arc<RunSecrets>,
+    /// What expressions see that belong to no step.
+    pub(super) book: Arc<Object>,
     /// Checks that may be asked at once, apart from actions.
     pub(super) checks: Arc<Semaphore>,
     pub(super) directory: PathBuf,

@@ -84,6 +84,13 @@ pub trait ActionKind: Send + Sync {
         false
     }
 
+    /// Whether it can be a way to reach people with these parameters: it tells them something and changes nothing
+    /// else. In such a place expressions see `message`, `subject`, `to` and `contact`.
+    fn is_channel(&self, params: &Value) -> bool {
+        let _ = params;
+        false
+    }
+
     /// One line for people, with rendered or partly rendered parameters.
     fn show(&self, params: &Value) -> String;
 }

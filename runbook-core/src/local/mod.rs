@@ -9,6 +9,7 @@
 //! program for this job alone. Either claims the attempt, so that it is run once at most, and leaves the exit
 //! code in the attempt's directory, where a later engine finds it.
 
+mod append;
 mod attempt;
 mod capture;
 mod claim;
@@ -43,6 +44,7 @@ use crate::port::{
 };
 
 use self::keeper::Keepers;
+pub(crate) use append::append_line;
 pub use attempt::forget;
 pub use secrets::LocalSecrets;
 pub use keeper::{KeeperProgram, keep};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Check, Each, Input, Link, Remedies};
+use super::{Call, Check, Each, Input, Link, Notify, Remedies};
 use crate::expr::{Expr, Template};
 use crate::value::{Duration, Object, Value};
 
@@ -19,6 +19,8 @@ pub enum Action {
     Wait(Duration),
     /// Time passes until checks pass.
     WaitFor(WaitFor),
+    /// People are told something.
+    Notify(Notify),
     /// Expressions that must hold; the messages are shown when they do not.
     Assert(Vec<Assertion>),
     /// Computed values, as outputs of the step.
@@ -47,6 +49,7 @@ impl Action {
             Action::Run(_) => "run",
             Action::Manual(_) => "manual",
             Action::Wait(_) | Action::WaitFor(_) => "wait",
+            Action::Notify(_) => "notify",
             Action::Assert(_) => "assert",
             Action::Set(_) => "set",
             Action::Group { parallel: false } => "steps",

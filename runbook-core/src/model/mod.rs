@@ -4,6 +4,8 @@
 
 mod action;
 mod check;
+mod contact;
+mod escalation;
 mod flow;
 mod input;
 mod place;
@@ -11,6 +13,8 @@ mod secret;
 
 pub use action::{Action, Assertion, Command, CustomAction, Manual, Run, Shell, ValueTemplate, WaitFor};
 pub use check::{Check, CheckKind, Expect, FileProbe, Matcher, Retry, TcpProbe, TextMatcher};
+pub use contact::{Channel, Contact, Notify, Via};
+pub use escalation::{Escalation, EscalationClock, Level};
 pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
 pub use input::{Input, InputError, InputType};
 pub use place::{Inventory, NamedTarget, TargetRef};
@@ -37,6 +41,12 @@ pub struct Runbook {
     pub vars: Vec<(Spanned<String>, ValueTemplate)>,
     /// What must stay secret.
     pub secrets: Vec<(Spanned<String>, SecretSource)>,
+    /// People to be told.
+    pub contacts: Vec<(Spanned<String>, Contact)>,
+    /// Ways to reach them.
+    pub channels: Vec<(Spanned<String>, Channel)>,
+    /// Who is told, and when, while it runs.
+    pub escalation: Option<Escalation>,
     /// Where steps act.
     pub inventory: Inventory,
     /// Lists of steps that are called by name.

@@ -1,7 +1,7 @@
 //! From a runbook and what an operator gives to a plan.
 
 use super::grow::settle_targets;
-use super::inputs::{environment, inputs, lock, vars};
+use super::inputs::{environment, escalation, inputs, lock, vars};
 use super::selection::selection;
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::model::{Action, Procedure, RollbackMode, Runbook};
+use crate::source::Spanned;
 use crate::value::{Object, Value};
 
 /// What an operator gives: values and choices.
@@ -85,6 +86,7 @@ impl Plan {
         let inputs = inputs(runbook, request, &mut found);
         let env = environment(runbook, &request.env);
         let (mut plan_vars, mut plan_lock, mut plan_scope) = (Object::new(), None, Object::new());
+        let mut plan_escalation = None;
         // Without all inputs every variable would be reported as well.
         if !found.has_errors() {
             let mut scope = Object::new();
@@ -95,6 +97,7 @@ impl Plan {
                 plan_lock = runbook.lock.as_ref().and_then(|written| lock(written, &scope, &mut found));
             }
             plan_scope = scope;
+            plan_escalation = escalation(runbook, &inputs, &mut found);
         }
         let graph = Graph::new(runbook, &mut found);
         let selected = selection(&graph, request, &mut found);
@@ -116,14 +119,21 @@ impl Plan {
             env,
             lock: plan_lock,
             preconditions: runbook.preconditions.clone(),
-            secrets: runbook.secrets.iter().map(|(name, from)| (name.value.clone(), from.clone())).collect(),
+            secrets: named(&runbook.secrets),
+            contacts: named(&runbook.contacts),
+            channels: named(&runbook.channels),
+            escalation: plan_escalation,
             targets,
             nodes,
             frames,
             rollback: request.rollback.unwrap_or(runbook.on_failure.rollback),
-            outputs: runbook.outputs.iter().map(|(name, expr)| (name.value.clone(), expr.clone())).collect(),
+            outputs: named(&runbook.outputs),
         })
     }
+}
+
+fn named<T: Clone>(declared: &[(Spanned<String>, T)]) -> Vec<(String, T)> {
+    declared.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect()
 }
 
 fn dash_inputs(runbook: &Runbook) -> Vec<String> {

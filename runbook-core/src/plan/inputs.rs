@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::PlanLock;
+use jiff::Timestamp;
+
 use super::build::PlanRequest;
+use super::{PlanEscalation, PlanLock};
 use crate::check::{is_allowed_env, of_checks, of_step};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{EvalError, Expr};
-use crate::model::{Input, InputError, Lock, Runbook, Step};
+use crate::model::{Escalation, EscalationClock, Input, InputError, Lock, Runbook, Step};
 use crate::source::Span;
 use crate::value::{Object, Value};
 
@@ -100,6 +102,8 @@ pub(super) fn environment(runbook: &Runbook, offered: &Object) -> Object {
     };
     let values = runbook.vars.iter().flat_map(|(_, value)| value.expressions());
     let lock = runbook.lock.iter().flat_map(|lock| lock.key.expressions());
+    runbook.escalation.iter().flat_map(Escalation::expressions).for_each(|(expr, _)| look(expr));
+    runbook.channels.iter().flat_map(|(_, channel)| channel.expressions()).for_each(|(expr, _)| look(expr));
     values.chain(lock).chain(runbook.outputs.iter().map(|(_, expr)| expr)).for_each(&mut look);
     of_checks(&runbook.preconditions, &mut |used| look(used.expr));
     let mut left: Vec<&Step> =
@@ -150,6 +154,41 @@ pub(super) fn vars(runbook: &Runbook, scope: &mut Object, found: &mut Diagnostic
     }
     scope.insert("vars".into(), Value::Object(vars.clone()));
     vars
+}
+
+/// The escalation with its clock known.
+pub(super) fn escalation(
+    runbook: &Runbook,
+    inputs: &Object,
+    found: &mut Diagnostics,
+) -> Option<PlanEscalation> {
+    let Escalation { clock, until, levels } = runbook.escalation.clone()?;
+    let since = match &clock {
+        EscalationClock::Run => None,
+        EscalationClock::Input(name) => match inputs.get(&name.value) {
+            None | Some(Value::Null) => None,
+            Some(value) => {
+                let since = point_in_time(value);
+                if since.is_none() {
+                    let shown = crate::value::display(value);
+                    let message = format!("`{shown}` of input `{}` is not a point in time", name.value);
+                    let problem = Diagnostic::error(Code::BAD_INPUT, name.span, message);
+                    let label = "the escalation counts its time from it";
+                    found.push(problem.label(label).help("write for example `2026-11-20T10:00:00Z`"));
+                }
+                since
+            }
+        },
+    };
+    Some(PlanEscalation { since, until, levels })
+}
+
+/// RFC 3339, or seconds since 1970.
+fn point_in_time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => Timestamp::from_second(value.as_i64()?).ok(),
+    }
 }
 
 /// The lock with its key.

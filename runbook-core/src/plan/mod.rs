@@ -21,12 +21,15 @@ pub use preview::{Preview, shown_secret};
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::kind::Target;
-use crate::model::{Check, Metadata, OnConflict, RollbackMode, SecretSource, StepSpec};
+use crate::model::{
+    Channel, Check, Contact, Level, Metadata, OnConflict, RollbackMode, SecretSource, StepSpec,
+};
 use crate::value::Object;
 
 /// The layout of stored plans; a plan of another layout is refused, never guessed at.
@@ -58,6 +61,15 @@ pub struct Plan {
     /// Where secrets come from; their values are in no plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<(String, SecretSource)>,
+    /// People to be told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contacts: Vec<(String, Contact)>,
+    /// Ways to reach them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<(String, Channel)>,
+    /// Who is told, and when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<PlanEscalation>,
     /// The declared targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
@@ -71,6 +83,19 @@ pub struct Plan {
     /// Declared results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<(String, Expr)>,
+}
+
+/// An escalation with its clock known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanEscalation {
+    /// From when time counts; from the beginning of the run, when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Nobody is told any more once this holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Expr>,
+    /// Its levels, in order of time.
+    pub levels: Vec<Level>,
 }
 
 /// A lock with its key known.

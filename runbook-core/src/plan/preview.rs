@@ -3,7 +3,9 @@
 use super::{FrameKind, Node, Plan};
 use crate::check::script_dialect;
 use crate::expr::{Expr, Piece, Template, is_unusable};
-use crate::model::{Action, Command, CustomAction, Each, Over, Run, Share, Shell, ValueTemplate};
+use crate::model::{
+    Action, Channel, Command, CustomAction, Each, Notify, Over, Run, Share, Shell, ValueTemplate, Via,
+};
 use crate::shell::{Part, lower, quote};
 use crate::value::{Object, Value, display, type_name};
 
@@ -142,6 +144,7 @@ impl Preview {
                     wait.checks.iter().map(|check| crate::plan::check_text(self, check)).collect();
                 format!("until {}, every {}, at most {}", asked.join(" and "), wait.every, wait.within)
             }
+            Action::Notify(notify) => self.notify(notify),
             Action::Each(each) => self.each(each),
             Action::Call(call) => {
                 let with = call
@@ -153,6 +156,24 @@ impl Preview {
                 format!("{}{with}", call.procedure.value)
             }
             Action::Group { .. } | Action::Choose | Action::Remedies(_) => String::new(),
+        }
+    }
+
+    /// Who is told what: `oncall, L2: subject`, then the message.
+    fn notify(&self, notify: &Notify) -> String {
+        let to: Vec<&str> = notify.to.iter().map(|name| name.value.as_str()).collect();
+        let subject = notify.subject.as_ref().map(|subject| format!("{}\n", self.text(subject)));
+        format!("{}: {}{}", to.join(", "), subject.unwrap_or_default(), self.text(&notify.message).trim_end())
+    }
+
+    /// What a channel does with a message, for people.
+    pub fn channel(&self, channel: &Channel) -> String {
+        match &channel.via {
+            Via::Command { argv, .. } => {
+                argv.iter().map(|argument| self.argument(argument)).collect::<Vec<_>>().join(" ")
+            }
+            Via::File(path) => format!("a line in {}", self.text(path)),
+            Via::Custom(custom) => self.custom(custom),
         }
     }
 

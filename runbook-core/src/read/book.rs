@@ -42,6 +42,7 @@ impl Reader<'_> {
             self.defaults = self.read_defaults(node);
         }
         self.procedures(&fields);
+        let escalation = fields.get("escalation").and_then(|node| self.escalation(node));
         let lock = fields.get("lock").and_then(|node| self.lock(node));
         let preconditions =
             fields.get("preconditions").map(|n| self.checks(n, "`preconditions`")).unwrap_or_default();
@@ -57,14 +58,18 @@ impl Reader<'_> {
         if self.shared.incomplete {
             self.unread.vars.insert_all();
             self.unread.secrets = true;
+            self.unread.contacts = true;
         }
-        let super::share::Shared { inventory, vars, procedures, secrets, .. } =
+        let super::share::Shared { inventory, vars, procedures, secrets, contacts, channels, .. } =
             std::mem::take(&mut self.shared);
         Some(Runbook {
             meta,
             inputs,
             vars,
             secrets,
+            contacts,
+            channels,
+            escalation,
             inventory,
             procedures,
             lock,

@@ -69,7 +69,7 @@ impl Reader<'_> {
         self.defaults.env.clone()
     }
 
-    fn command(&mut self, node: &Node) -> Option<Command> {
+    pub(super) fn command(&mut self, node: &Node) -> Option<Command> {
         let Some(items) = node.as_seq() else {
             if node.as_map().is_some() {
                 self.wrong_type(node, "`run`", "a script or a list");

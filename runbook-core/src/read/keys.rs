@@ -31,8 +31,8 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("secrets", Now),
     ("targets", Now),
     ("groups", Now),
-    ("contacts", Later),
-    ("channels", Later),
+    ("contacts", Now),
+    ("channels", Now),
     ("policy", Later),
     ("defaults", Now),
     ("lock", Now),
@@ -41,7 +41,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("on_failure", Now),
     ("finally", Now),
     ("procedures", Now),
-    ("escalation", Later),
+    ("escalation", Now),
     ("schedule", Later),
     ("outputs", Now),
 ];
@@ -86,12 +86,36 @@ pub(super) const INVENTORY: &[Key] = &[
     ("secrets", Now),
     ("targets", Now),
     ("groups", Now),
-    ("contacts", Later),
-    ("channels", Later),
+    ("contacts", Now),
+    ("channels", Now),
     ("policy", Later),
 ];
 
 pub(super) const SECRET: &[Key] = &[("env", Now), ("file", Now), ("command", Now), ("prompt", Now)];
+
+pub(super) const CONTACT: &[Key] = &[
+    ("role", Now),
+    ("name", Now),
+    ("channel", Now),
+    ("phone", Now),
+    ("email", Now),
+    ("handle", Now),
+    ("labels", Now),
+];
+
+pub(super) const CHANNEL: &[Key] = &[("command", Now), ("file", Now), ("env", Now), ("timeout", Now)];
+
+/// The channels of executors that belong to the project.
+pub(super) const CHANNEL_KINDS: &[Key] = &[("http", Now)];
+
+pub(super) const ESCALATION: &[Key] = &[("clock", Now), ("until", Now), ("levels", Now)];
+
+pub(super) const CLOCK: &[Key] = &[("input", Now)];
+
+pub(super) const LEVEL: &[Key] =
+    &[("after", Now), ("to", Now), ("unless", Now), ("require", Now), ("message", Now)];
+
+pub(super) const NOTIFY: &[Key] = &[("to", Now), ("message", Now), ("subject", Now)];
 
 pub(super) const TARGET: &[Key] = &[("title", Now), ("cwd", Now), ("vars", Now), ("become", Later)];
 
@@ -159,7 +183,7 @@ pub(super) const ACTIONS: &[Key] = &[
     ("copy", Now),
     ("write", Now),
     ("edit", Now),
-    ("notify", Later),
+    ("notify", Now),
     ("call", Now),
     ("choose", Now),
     ("remedies", Now),

@@ -2,6 +2,8 @@
 
 mod book;
 mod command;
+mod contacts;
+mod escalation;
 mod fields;
 mod flow;
 mod foreign;

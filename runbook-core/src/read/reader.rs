@@ -64,7 +64,7 @@ impl Reader<'_> {
             self.wrong_type(node, what, "a map");
             return None;
         };
-        let takes_actions = matches!(what, "a step" | "a check");
+        let takes_actions = matches!(what, "a step" | "a check" | "a channel");
         let mut fields = Fields::unchecked(map, node.span);
         for (key, value) in map.iter() {
             let known = keys.iter().flat_map(|set| set.iter()).find(|(name, _)| *name == key.value);

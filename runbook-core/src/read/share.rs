@@ -6,7 +6,9 @@ use super::reader::Reader;
 use super::sets::TargetSet;
 use super::{Defaults, File};
 use crate::diag::{Code, Diagnostic};
-use crate::model::{Action, Inventory, Procedure, SecretSource, Step, StepSpec, TargetRef, ValueTemplate};
+use crate::model::{
+    Action, Channel, Contact, Inventory, Procedure, SecretSource, Step, StepSpec, TargetRef, ValueTemplate,
+};
 use crate::source::{Source, SourceId, Span, Spanned};
 use crate::yaml::{self, Node};
 
@@ -22,6 +24,8 @@ pub(super) struct Shared {
     pub(super) vars: Vec<(Spanned<String>, ValueTemplate)>,
     pub(super) procedures: Vec<Procedure>,
     pub(super) secrets: Vec<(Spanned<String>, SecretSource)>,
+    pub(super) contacts: Vec<(Spanned<String>, Contact)>,
+    pub(super) channels: Vec<(Spanned<String>, Channel)>,
     /// Names of the files that are read, in the order in which they were begun.
     pub(super) files: Vec<String>,
     /// Those that are being read.
@@ -155,6 +159,7 @@ impl Reader<'_> {
         if let Some(node) = fields.get("secrets") {
             self.secrets(node);
         }
+        self.people(fields);
     }
 
     /// Adds variables of an included file before those of the file itself.

@@ -251,6 +251,7 @@ impl Reader<'_> {
                 }
                 Action::Call(call)
             }
+            "notify" => Action::Notify(self.notify(node)?),
             later if keys::ACTIONS.contains(&(later, keys::Support::Later)) => return None,
             "wait" => Action::Wait(self.duration(node, "`wait`")?),
             "assert" => Action::Assert(self.assertions(node)),
@@ -274,7 +275,8 @@ impl Reader<'_> {
             let fits = match name {
                 _ if keys::COMMAND_ONLY.contains(&name) => is_command,
                 "evidence" => has_result || is_manual || matches!(action, Action::Set(_)),
-                "effect" | "outputs" => has_result || is_manual,
+                "outputs" => has_result || is_manual || matches!(action, Action::Notify(_)),
+                "effect" => has_result || is_manual,
                 _ if keys::RESULT_ONLY.contains(&name) => has_result,
                 "with" => matches!(action, Action::Call(_)),
                 "settle" => !matches!(action, Action::Set(_) | Action::Assert(_)),
@@ -304,7 +306,8 @@ impl Reader<'_> {
     /// What an action may do when its author does not say.
     fn effect_of(&self, action: &Action) -> Effect {
         match action {
-            Action::Wait(_) | Action::WaitFor(_) | Action::Assert(_) | Action::Set(_) => Effect::Read,
+            Action::Wait(_) | Action::WaitFor(_) | Action::Notify(_) => Effect::Read,
+            Action::Assert(_) | Action::Set(_) => Effect::Read,
             action if action.is_group() => Effect::Read,
             Action::Custom(custom) => match self.kinds.action(&custom.kind) {
                 Some(kind) => kind.effect(&as_written(&custom.params)),

@@ -107,6 +107,14 @@ pub fn render_action(
         Action::Group { .. } | Action::Choose | Action::Remedies(_) | Action::Each(_) | Action::Call(_) => {
             (None, Value::Null, group_shown(plan, node))
         }
+        Action::Notify(notify) => {
+            let to: Vec<&str> = notify.to.iter().map(|name| name.value.as_str()).collect();
+            let subject = notify.subject.as_ref().map(|subject| subject.render_text(scope)).transpose()?;
+            let message = notify.message.render_text(scope)?;
+            let first = subject.as_ref().map(|subject| format!("{subject}\n")).unwrap_or_default();
+            let shown = format!("{}: {first}{message}", to.join(", "));
+            (None, json!({ "to": to, "subject": subject, "message": message }), shown)
+        }
         Action::Set(_) | Action::Assert(_) | Action::WaitFor(_) => {
             (None, Value::Null, node.spec.action.key().to_owned())
         }

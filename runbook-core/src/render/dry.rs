@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::enter::items;
 use crate::expr::{Expr, unusable};
 use crate::ids::NodeId;
-use crate::model::{Action, Check, Effect, Over};
+use crate::model::{Action, Check, Effect, Level, Over};
 use crate::plan::{Item, Node, Plan, Preview};
 use crate::run::{
     Answerer, CheckOutcome, CheckStage, Decision, Entry, Event, GateQuestion, Machine, Outcome, Phase,
@@ -31,6 +31,9 @@ pub struct DryRun {
     pub digest: String,
     /// Checks that would be asked before anything else.
     pub preconditions: Vec<String>,
+    /// Who would be told while it goes on, and when.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub escalation: Vec<String>,
     /// The steps, each when it would be reached.
     pub steps: Vec<DryStep>,
 }
@@ -114,6 +117,7 @@ pub fn dry_run(plan: &Plan) -> DryRun {
             runbook: plan.runbook.name.clone(),
             digest: plan.digest(),
             preconditions: plan.preconditions.iter().map(|check| asked(&preview, check)).collect(),
+            escalation: plan.escalation.iter().flat_map(|one| &one.levels).map(level).collect(),
             steps: Vec::new(),
         },
         preview,
@@ -186,6 +190,12 @@ impl Walk {
             Want::AskManual(node) => {
                 self.note(node, Verdict::WouldRun, None);
                 self.answer(ended(node, self.machine.state().node(node).attempt + 1));
+            }
+            // Time does not really pass, and nobody is told.
+            Want::Escalate(level) => {
+                let held_back = Some("dry run".to_owned());
+                let (sent, failed) = (Vec::new(), Vec::new());
+                self.answer(Event::Escalated { level, sent, failed, held_back, over: false, late: None });
             }
             Want::EndWait(node, attempt) => self.answer(ended(node, attempt)),
             Want::Finish(outcome) => self.answer(Event::Finished { outcome, outputs: Object::new() }),
@@ -395,6 +405,13 @@ fn ended(node: NodeId, attempt: u32) -> Event {
     Event::Ended { node, attempt, result: Box::new(StepResult::success()) }
 }
 
+/// Who a level would tell, and when.
+fn level(level: &Level) -> String {
+    let to: Vec<&str> = level.to.iter().map(|name| name.value.as_str()).collect();
+    let unless = level.unless.as_ref().map(|unless| format!(", unless `{}`", unless.source().trim()));
+    format!("after {}: {}{}", level.after, to.join(", "), unless.unwrap_or_default())
+}
+
 /// What a check asks, as far as it is known.
 fn asked(preview: &Preview, check: &Check) -> String {
     match &check.title {
@@ -408,6 +425,12 @@ impl fmt::Display for DryRun {
         writeln!(f, "dry run of {}: nothing is touched and nothing is asked", self.runbook)?;
         for check in &self.preconditions {
             writeln!(f, "\n  would ask   {check}")?;
+        }
+        if !self.escalation.is_empty() {
+            writeln!(f)?;
+        }
+        for level in &self.escalation {
+            writeln!(f, "  would tell  {level}")?;
         }
         for step in &self.steps {
             write!(f, "\n{step}")?;

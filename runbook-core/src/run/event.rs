@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::captured::Captured;
 use crate::ids::NodeId;
 use crate::plan::Item;
-use crate::value::{Object, Value};
+use crate::value::{Duration, Object, Value};
 
 /// One line of a run's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,6 +141,26 @@ pub enum Event {
         /// The group.
         node: NodeId,
     },
+    /// The time of a level of the escalation has come.
+    Escalated {
+        /// Which level, from 1.
+        level: u32,
+        /// Who was told.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sent: Vec<String>,
+        /// Who could not be told, and why.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed: Vec<NotTold>,
+        /// Why nobody was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_back: Option<String>,
+        /// Whether no further level fires, because `until` holds.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        over: bool,
+        /// How long after its time, when that is worth a note.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        late: Option<Duration>,
+    },
     /// Whether completed work is undone.
     RollbackDecided {
         /// The decision.
@@ -193,6 +213,7 @@ impl Event {
             Event::Called { .. } => "called",
             Event::Chosen { .. } => "chosen",
             Event::TimedOut { .. } => "timed_out",
+            Event::Escalated { .. } => "escalated",
             Event::RollbackDecided { .. } => "rollback_decided",
             Event::Interrupted { .. } => "interrupted",
             Event::Suspended { .. } => "suspended",
@@ -219,6 +240,7 @@ impl Event {
             | Event::TimedOut { node } => Some(*node),
             Event::Attached { .. }
             | Event::BookChecked { .. }
+            | Event::Escalated { .. }
             | Event::RollbackDecided { .. }
             | Event::Interrupted { .. }
             | Event::Suspended { .. }
@@ -368,6 +390,15 @@ pub enum Undoing {
     Defer,
 }
 
+/// Somebody who could not be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotTold {
+    /// The contact or channel.
+    pub to: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
 /// How an action ended, without judging whether that is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -413,6 +444,9 @@ pub struct StepResult {
     /// Whether another attempt is pointless, whatever `retry` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub give_up: bool,
+    /// Whether it went less well than it should have; `reason` says how.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warned: bool,
     /// Who answered, for a step that a person carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Answerer>,
@@ -431,6 +465,7 @@ impl StepResult {
             fields: Object::new(),
             outputs: Object::new(),
             give_up: false,
+            warned: false,
             by: None,
         }
     }

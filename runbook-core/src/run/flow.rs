@@ -213,8 +213,8 @@ impl Machine {
         match spec.settle {
             Some(settle) => self.set_phase(id, Phase::Settling { until: after(work.at, settle) }),
             None if spec.verify.is_empty() => {
-                let survived = self.survived_failures(id);
-                self.rest(id, if survived { End::Warned } else { End::Succeeded }, work);
+                let warned = self.survived_failures(id) || self.was_warned(id);
+                self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
             }
             None => self.set_phase(id, Phase::Verifying),
         }
@@ -240,6 +240,10 @@ impl Machine {
 
     fn put_to_rest(&mut self, id: NodeId, end: End, work: &Work) {
         self.set_phase(id, Phase::Rest(end));
+        let node = self.plan().node(id);
+        self.state.escalation.progress |= matches!(end, End::Succeeded | End::Warned)
+            && node.role == Role::Body
+            && !node.spec.action.is_group();
         self.node_mut(id).ended = Some(work.at);
         if let Some(state) = self.state.containers.get_mut(&self.container_of(id)) {
             state.unrested = state.unrested.saturating_sub(1);

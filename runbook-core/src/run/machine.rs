@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::escalation::Fired;
 use super::event::{CheckStage, Choice, Decision, Ending, Entry, Event, Resolution, StepResult, Undoing};
 use super::flow::Work;
 use super::state::{Container, ContainerState, Doubt, End, NodeState, Phase, Stage, State};
@@ -59,6 +60,7 @@ impl Machine {
             updated: None,
             seq: 0,
             outputs: Default::default(),
+            escalation: Default::default(),
             active: Default::default(),
             waiting_for: plan.nodes.iter().map(|n| n.needs.len() as u32).collect(),
             containers: Default::default(),
@@ -162,6 +164,19 @@ impl Machine {
                 self.scope_fails(Container::Group(*node), *node, work);
                 self.cancel_waiting_checks(Container::Group(*node), "stopped", work);
             }
+            Event::Escalated { level, sent, failed, held_back, over, late } => {
+                let escalation = &mut self.state.escalation;
+                escalation.fired.push(Fired {
+                    level: *level,
+                    at: entry.at,
+                    sent: sent.clone(),
+                    failed: failed.clone(),
+                    held_back: held_back.clone(),
+                    late: *late,
+                });
+                escalation.over |= *over;
+                escalation.progress = false;
+            }
             Event::RollbackDecided { decision, .. } => {
                 self.state.undo = Some(*decision);
                 if self.state.finished.is_some() && *decision == Undoing::Begin {
@@ -181,11 +196,14 @@ impl Machine {
             Event::Suspended { waiting } => self.state.suspended.clone_from(waiting),
             Event::Abandoned { reason, .. } => {
                 self.state.abandoned = Some(reason.clone());
+                self.state.escalation.over = true;
                 self.state.finished = Some(super::Outcome::Abandoned);
                 self.state.active.clear();
                 self.state.stage = Stage::Over;
             }
             Event::Finished { outcome, outputs } => {
+                // A rollback that comes later is not the incident any more.
+                self.state.escalation.over = true;
                 self.state.finished = Some(*outcome);
                 self.state.outputs.clone_from(outputs);
             }
@@ -254,8 +272,14 @@ impl Machine {
     }
 
     fn verified(&mut self, id: NodeId, work: &mut Work) {
-        let warned = self.state.node(id).checks.iter().any(|check| !check.passed);
+        let node = self.state.node(id);
+        let warned = self.was_warned(id) || node.checks.iter().any(|check| !check.passed);
         self.rest(id, if warned { End::Warned } else { End::Succeeded }, work);
+    }
+
+    /// Whether its action went less well than it should have.
+    pub(super) fn was_warned(&self, id: NodeId) -> bool {
+        self.state.node(id).result.as_ref().is_some_and(|result| result.warned)
     }
 
     /// The step's own checks were asked what became of its action.

@@ -3,6 +3,7 @@
 //! Pure: no clock, no files, no processes, no async. A run's whole state is the fold of its log.
 
 mod captured;
+mod escalation;
 mod event;
 mod flow;
 mod groups;
@@ -14,9 +15,10 @@ mod unwind;
 mod wants;
 
 pub use captured::Captured;
+pub use escalation::{Escalations, Fired};
 pub use event::{
-    Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, Resolution,
-    StepResult, Undoing,
+    Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, NotTold,
+    Resolution, StepResult, Undoing,
 };
 pub use machine::Machine;
 pub use outcome::Outcome;

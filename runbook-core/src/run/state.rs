@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::escalation::Escalations;
 use super::event::{Answerer, CheckOutcome, CheckStage, GateQuestion, StepResult, Undoing};
 use super::outcome::Outcome;
 use crate::ids::NodeId;
@@ -37,6 +38,8 @@ pub struct State {
     pub seq: u64,
     /// The declared outputs, once it is finished.
     pub outputs: crate::value::Object,
+    /// What has become of its escalation.
+    pub escalation: Escalations,
     pub(super) active: BTreeSet<NodeId>,
     pub(super) waiting_for: Vec<u32>,
     pub(super) containers: BTreeMap<Container, ContainerState>,

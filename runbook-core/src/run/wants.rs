@@ -46,6 +46,8 @@ pub enum Want {
     AskFailure(NodeId),
     /// A group has taken too long ([`Event::TimedOut`]).
     TimeOut(NodeId),
+    /// The time of a level of the escalation has come: tell people ([`Event::Escalated`]).
+    Escalate(u32),
     /// Ask whether completed work is undone ([`Event::RollbackDecided`]).
     AskRollback,
     /// Come back then at the latest.
@@ -87,6 +89,7 @@ impl Machine {
         if state.stage == Stage::Deciding {
             wants.push(Want::AskRollback);
         }
+        wants.extend(self.wants_of_timers(now));
         wants
     }
 
@@ -328,6 +331,10 @@ impl Machine {
                 let failing = state.container(Container::Group(*node)).failing;
                 fits(limited && !failing && matches!(phase(node), Some(Phase::Open | Phase::Goal)))
             }
+            Event::Escalated { level, .. } => match self.may_escalate(*level) {
+                true => Ok(()),
+                false => Err("this level is not the next one"),
+            },
             Event::RollbackDecided { .. } => fits(state.stage == Stage::Deciding),
             Event::Interrupted { .. } => fits(state.stage <= Stage::Body && state.interrupted.is_none()),
             Event::Suspended { waiting } => fits(waiting.iter().all(known)),

@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 mod data;
+mod escalation;
 mod faults;
 mod files;
 mod gates;
 mod locks;
 mod long;
+mod notify;
 mod people;
 mod rehearsal;
 mod secrets;

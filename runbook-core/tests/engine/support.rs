@@ -19,7 +19,9 @@ use runbook_core::port::{
     RunRecord, Store,
 };
 use runbook_core::read;
-use runbook_core::run::{Answerer, Choice, Decision, Ending, Entry, State, Status, StepResult, Undoing};
+use runbook_core::run::{
+    Answerer, Choice, Decision, Ending, Entry, Event, State, Status, StepResult, Undoing,
+};
 use runbook_core::store::{MemoryStore, new_run_id, this_process};
 use runbook_core::value::{Duration as Span, Object, Value};
 use runbook_core::yaml::Node;
@@ -132,6 +134,19 @@ impl Bench {
 
     pub(crate) async fn run(&self, book: &str) -> End {
         ended(self.start(book).await).await
+    }
+
+    /// Waits until `step` has begun to act.
+    pub(crate) async fn heard_of(&self, step: &str) {
+        let waiting = async {
+            loop {
+                if self.heard.begun.lock().unwrap().iter().any(|begun| begun == step) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("`{step}` does not begin"));
     }
 
     pub(crate) async fn resume(&self, run: &RunId) -> End {
@@ -247,6 +262,7 @@ pub(crate) fn done(fields: Object) -> Option<Reply> {
 pub(crate) struct Heard {
     pub(crate) entries: Mutex<Vec<Entry>>,
     remarks: Mutex<Vec<String>>,
+    begun: Mutex<Vec<String>>,
     output: Mutex<Vec<u8>>,
 }
 
@@ -261,8 +277,11 @@ impl Heard {
 }
 
 impl Reporter for Heard {
-    fn entry(&self, _plan: &Plan, state: &State, entry: &Entry) {
+    fn entry(&self, plan: &Plan, state: &State, entry: &Entry) {
         assert!(state.seq >= entry.seq);
+        if let Event::Started { node, .. } = &entry.event {
+            self.begun.lock().unwrap().push(plan.node(*node).key.clone());
+        }
         self.entries.lock().unwrap().push(entry.clone());
     }
 
@@ -318,6 +337,10 @@ impl ActionKind for ProbeKind {
 
     fn effect(&self, _params: &Value) -> Effect {
         Effect::Change
+    }
+
+    fn is_channel(&self, _params: &Value) -> bool {
+        true
     }
 
     fn show(&self, params: &Value) -> String {

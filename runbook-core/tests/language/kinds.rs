@@ -26,6 +26,10 @@ impl ActionKind for Bell {
         if params.get("ring").is_some() { Effect::Change } else { Effect::Read }
     }
 
+    fn is_channel(&self, params: &Value) -> bool {
+        params.get("ring").is_some()
+    }
+
     fn show(&self, params: &Value) -> String {
         format!("bell {params}")
     }

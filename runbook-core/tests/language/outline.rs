@@ -18,6 +18,15 @@ pub(crate) fn outline(runbook: &Runbook) -> String {
     for (name, value) in &runbook.vars {
         writeln!(out, "var {} = {}", name.value, serde_json::to_string(value).unwrap()).unwrap();
     }
+    for (name, channel) in &runbook.channels {
+        writeln!(out, "channel {} {}", name.value, serde_json::to_string(channel).unwrap()).unwrap();
+    }
+    for (name, contact) in &runbook.contacts {
+        writeln!(out, "contact {} {}", name.value, serde_json::to_string(contact).unwrap()).unwrap();
+    }
+    if let Some(escalation) = &runbook.escalation {
+        writeln!(out, "escalation {}", serde_json::to_string(escalation).unwrap()).unwrap();
+    }
     if let Some(lock) = &runbook.lock {
         writeln!(out, "lock {}", serde_json::to_string(lock).unwrap()).unwrap();
     }

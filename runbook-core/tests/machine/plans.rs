@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
 use runbook_core::ids::NodeId;
-use runbook_core::model::{Action, Check, Confirm, Retry, RollbackMode, StepFailure, StepSpec};
-use runbook_core::plan::{Node, Plan, Role};
+use runbook_core::model::{Action, Check, Confirm, Level, Retry, RollbackMode, StepFailure, StepSpec};
+use runbook_core::plan::{Node, Plan, PlanEscalation, Role};
 use runbook_core::value::Duration;
 use serde_json::json;
 
@@ -28,6 +28,8 @@ pub(crate) struct Book {
     finally: Vec<Rough>,
     mode: u8,
     preconditions: bool,
+    /// When its timers are due, in seconds.
+    levels: Vec<u64>,
 }
 
 fn leaf() -> impl Strategy<Value = Rough> {
@@ -68,15 +70,16 @@ fn body_step() -> impl Strategy<Value = Rough> {
 /// Random books.
 pub(crate) fn books() -> impl Strategy<Value = Book> {
     let body = prop::collection::vec(body_step(), 1..5);
-    (body, short_list(side_step()), short_list(side_step()), any::<u8>(), prop::bool::weighted(0.2)).prop_map(
-        |(body, handlers, finally, mode, preconditions)| Book {
+    let levels = prop_oneof![Just(Vec::new()), prop::collection::vec(0..40_u64, 1..4)];
+    (body, short_list(side_step()), short_list(side_step()), any::<u8>(), prop::bool::weighted(0.2), levels)
+        .prop_map(|(body, handlers, finally, mode, preconditions, levels)| Book {
             body,
             handlers,
             finally,
             mode,
             preconditions,
-        },
-    )
+            levels,
+        })
 }
 
 impl Book {
@@ -92,6 +95,7 @@ impl Book {
         if self.preconditions {
             plan.preconditions = vec![check()];
         }
+        plan.escalation = escalation(&self.levels);
         Arc::new(plan)
     }
 }
@@ -238,6 +242,21 @@ pub(crate) fn plan_of(nodes: Vec<Node>) -> Plan {
     .unwrap();
     plan.nodes = nodes;
     plan
+}
+
+/// An escalation with levels after so many seconds.
+fn escalation(seconds: &[u64]) -> Option<PlanEscalation> {
+    let mut seconds = seconds.to_vec();
+    seconds.sort_unstable();
+    let level = |after: &u64| Level {
+        after: Duration::from_secs(*after),
+        to: Vec::new(),
+        unless: None,
+        require: None,
+        message: None,
+    };
+    let levels: Vec<Level> = seconds.iter().map(level).collect();
+    (!levels.is_empty()).then_some(PlanEscalation { since: None, until: None, levels })
 }
 
 /// A node with nothing around it.

@@ -98,6 +98,11 @@ impl Trace {
         self.go_on(&mut Dice { numbers: &[] }, World { people: true, chaos: false });
     }
 
+    /// Goes on as far as it goes without people.
+    pub(crate) fn go_on_alone(&mut self) {
+        self.go_on(&mut Dice { numbers: &[] }, World { people: false, chaos: false });
+    }
+
     pub(crate) fn push(&mut self, event: Event, wants: Vec<Want>) {
         if let Err(why) = self.machine.admit(&event) {
             panic!("{event:?} was wanted but is refused: {why}\n{}", self.show());
@@ -308,6 +313,17 @@ impl Trace {
             Want::AskRollback => {
                 let decision = [Undoing::Begin, Undoing::Decline, Undoing::Defer][dice.one_of(3)];
                 Event::RollbackDecided { decision, by: me() }
+            }
+            Want::Escalate(level) => {
+                let quiet = dice.one_of(6);
+                Event::Escalated {
+                    level: *level,
+                    sent: if quiet < 4 { vec!["somebody".into()] } else { Vec::new() },
+                    failed: Vec::new(),
+                    held_back: (quiet >= 4).then(|| "it is over".to_owned()),
+                    over: quiet == 5,
+                    late: None,
+                }
             }
             Want::Finish(outcome) => Event::Finished { outcome: *outcome, outputs: Default::default() },
             other => panic!("{other:?} has no answer"),

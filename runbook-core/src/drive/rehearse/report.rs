@@ -61,6 +61,8 @@ pub enum Verdict {
     Looked,
     /// It would change something, and was not carried out.
     WouldChange,
+    /// It would tell people something, and nobody was told.
+    WouldTell,
     /// A person would be asked to do it.
     WouldAsk,
     /// Its `done_when` says that nothing is left to do.
@@ -129,6 +131,7 @@ impl fmt::Display for RehearsedStep {
                 Effect::Destroy => "would destroy",
                 _ => "would change",
             },
+            Verdict::WouldTell => "would tell",
             Verdict::WouldAsk => "would ask",
             Verdict::AlreadyDone => "already done",
             Verdict::Skipped => "skipped",

@@ -90,7 +90,7 @@ impl Session {
             return (Event::Ended { node: id, attempt, result: Box::new(result) }, None);
         }
         let event = Event::Started { node: id, attempt, digest: rendered.digest.clone() };
-        let takes_time = matches!(self.node(id).spec.action, Action::WaitFor(_));
+        let takes_time = matches!(self.node(id).spec.action, Action::WaitFor(_) | Action::Notify(_));
         if !takes_time && !self.node(id).spec.action.is_external() {
             return (event, None);
         }

@@ -97,6 +97,7 @@ impl Session {
                 Durability::Process
             }
             Event::Started { .. }
+            | Event::Escalated { .. }
             | Event::GateDecided { .. }
             | Event::Resolved { .. }
             | Event::Chosen { .. }

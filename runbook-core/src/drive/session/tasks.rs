@@ -32,7 +32,7 @@ impl Session {
         }
     }
 
-    fn task(&mut self, want: Want, work: impl Future<Output = Vec<Event>> + Send + 'static) {
+    pub(super) fn task(&mut self, want: Want, work: impl Future<Output = Vec<Event>> + Send + 'static) {
         let name = want.clone();
         let handle = self.tasks.spawn(async move { Done { want: name, events: work.await, nobody: false } });
         self.task_wants.insert(handle.id(), want.clone());
@@ -57,6 +57,7 @@ impl Session {
                     }
                 }
                 Want::Recover(id, attempt) => self.recover(*id, *attempt),
+                Want::Escalate(level) => self.escalate(*level),
                 Want::OpenGate(id) if self.has_preview(*id) => self.open_gate_with_preview(*id),
                 _ if want.is_for_people() => self.ask(want),
                 _ => {}
@@ -199,13 +200,14 @@ impl Session {
         })
     }
 
-    /// Questions that are no longer open are withdrawn. Actions are never dropped: they are stopped and
+    /// Questions that are no longer open are withdrawn. Actions and messages are never dropped: they are stopped and
     /// say how they ended.
     pub(super) fn drop_unwanted(&mut self, wants: &[Want]) {
         // Few are in flight, many may be wanted: look the few up, not the many.
         self.nobody.retain(|want| wants.contains(want));
         self.in_flight.retain(|want, handle| {
-            let keep = matches!(want, Want::Act(..) | Want::Recover(..)) || wants.contains(want);
+            let keep =
+                matches!(want, Want::Act(..) | Want::Recover(..) | Want::Escalate(_)) || wants.contains(want);
             if !keep {
                 handle.abort();
             }

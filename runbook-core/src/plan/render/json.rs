@@ -30,6 +30,23 @@ pub(super) fn render(plan: &Plan) -> String {
         "digest": plan.digest(),
         "inputs": plan.inputs,
         "vars": plan.vars,
+        "contacts": plan.contacts.iter().cloned().map(|(id, contact)| (id, json!(contact))).collect::<Object>(),
+        "channels": plan.channels.iter().map(|(id, channel)| (id.clone(), json!({
+            "kind": channel.via.key(),
+            "does": preview.channel(channel),
+            "timeout": channel.timeout,
+        }))).collect::<Object>(),
+        "escalation": plan.escalation.as_ref().map(|escalation| json!({
+            "since": escalation.since,
+            "until": escalation.until.as_ref().map(|until| until.source()),
+            "levels": escalation.levels.iter().map(|level| json!({
+                "after": level.after,
+                "to": level.to,
+                "unless": level.unless.as_ref().map(|unless| unless.source()),
+                "require": level.require,
+                "message": level.message.as_ref().map(|message| preview.text(message)),
+            })).collect::<Vec<_>>(),
+        })),
         "lock": plan.lock,
         "rollback": plan.rollback,
         "effects": {"read": counts.read, "change": counts.change, "destroy": counts.destroy},

@@ -24,6 +24,8 @@ pub enum Format {
     /// - `format`: 1
     /// - `runbook`: `{name, title, description, owner, labels, links, severity, review_by}`
     /// - `digest`, `inputs`, `vars`, `lock` (`{key, on_conflict}` or null), `rollback` (`auto`, `offer`, `never`)
+    /// - `contacts`: `{id: {role, name, channel, phone, email, handle, labels}}`, `channels`: `{id: {kind, does, timeout}}`
+    /// - `escalation`: `{since, until, levels: [{after, to, unless, require, message}]}` or null
     /// - `effects`: `{read, change, destroy}`, how many steps of the body that will run have each
     /// - `preconditions`: checks
     /// - `steps`: every step, handlers included, each before what belongs to it:

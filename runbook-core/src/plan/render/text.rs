@@ -2,8 +2,10 @@
 
 use super::words;
 use crate::ids::NodeId;
-use crate::model::{Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef};
-use crate::plan::{Node, Plan, Preview, Role};
+use crate::model::{
+    Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef, Via,
+};
+use crate::plan::{Node, Plan, PlanEscalation, Preview, Role};
 use crate::value::{Object, display};
 
 /// How wide the columns of numbers and effects are.
@@ -79,6 +81,53 @@ impl Page<'_> {
         self.values("inputs", &plan.inputs);
         self.values("vars", &plan.vars);
         self.values("env", &plan.env);
+        self.people();
+    }
+
+    /// Who can be told, and how.
+    fn people(&mut self) {
+        let plan = self.plan;
+        if !plan.contacts.is_empty() {
+            self.line(2, "contacts");
+        }
+        for (id, contact) in &plan.contacts {
+            let known = [&contact.role, &contact.name].into_iter().flatten().cloned();
+            let channel = contact.channel.as_ref().map(|channel| format!("by {}", channel.value));
+            let known: Vec<String> = known.chain(channel).collect();
+            self.field(4, &format!("{id} = "), &known.join(", "));
+        }
+        if !plan.channels.is_empty() {
+            self.line(2, "channels");
+        }
+        for (id, channel) in &plan.channels {
+            let label = if matches!(channel.via, Via::Command { .. }) { "$ " } else { "" };
+            let does = self.preview.channel(channel);
+            self.field(4, &format!("{id} = {label}"), &does);
+        }
+        if let Some(escalation) = &plan.escalation {
+            self.escalation(escalation);
+        }
+    }
+
+    fn escalation(&mut self, escalation: &PlanEscalation) {
+        let since = escalation.since.map_or("the beginning".to_owned(), |since| since.to_string());
+        self.line(2, &format!("escalation, from {since}"));
+        for level in &escalation.levels {
+            let to: Vec<&str> = level.to.iter().map(|name| name.value.as_str()).collect();
+            self.line(4, &format!("after {}: {}", level.after, to.join(", ")));
+            if let Some(unless) = &level.unless {
+                self.field(6, "unless: ", unless.source());
+            }
+            if let Some(require) = &level.require {
+                self.field(6, "requires: ", require);
+            }
+            if let Some(message) = &level.message {
+                self.field(6, "message: ", &self.preview.text(message));
+            }
+        }
+        if let Some(until) = &escalation.until {
+            self.field(4, "until: ", until.source());
+        }
     }
 
     /// What the body does; and what belongs to it.
