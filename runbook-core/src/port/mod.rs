@@ -4,6 +4,7 @@ mod clock;
 mod connector;
 mod executor;
 mod people;
+mod stand_in;
 mod store;
 
 pub use clock::{Clock, SystemClock};
@@ -13,6 +14,7 @@ pub use connector::{
 };
 pub use executor::{ActionContext, Connections, Executor};
 pub use people::{Approver, Ask, Notice, Reply, Reporter};
+pub use stand_in::{Asked, Attempted, CheckAnswer, StandIn};
 pub use store::{
     Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError,
 };
