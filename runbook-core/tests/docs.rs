@@ -51,6 +51,7 @@ fn the_page_of_diagnostics() {
         (301, "Values in scripts"),
         (401, "The whole runbook"),
         (501, "Inputs and the command line"),
+        (700, "Tests of runbooks"),
     ];
     for info in codes() {
         if let Some((_, title)) = groups.iter().find(|(first, _)| *first == info.code.0) {

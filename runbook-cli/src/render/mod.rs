@@ -10,4 +10,5 @@ pub(crate) mod standing;
 pub(crate) mod story;
 pub(crate) mod style;
 pub(crate) mod summary;
+pub(crate) mod tests;
 pub(crate) mod title;

@@ -15,8 +15,8 @@ pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
 pub use input::{Input, InputError, InputType};
 pub use place::{Inventory, NamedTarget, TargetRef};
 pub use suite::{
-    Answer, AnswerValue, AnswerWord, Case, Expected, ExpectedGate, ExpectedStatus, ExpectedStep, ExpectedSteps,
-    ExpectedText, Mock, MockEnd, MockFile, MockValue, Script, Suite,
+    Answer, AnswerValue, AnswerWord, Case, Expected, ExpectedGate, ExpectedStatus, ExpectedStep,
+    ExpectedSteps, ExpectedText, Mock, MockEnd, MockFile, MockValue, Script, Suite,
 };
 
 use std::collections::BTreeMap;

@@ -17,7 +17,8 @@ impl Reader<'_> {
     pub(super) fn suite(&mut self, root: &Node) -> Option<Suite> {
         let fields = self.fields(root, "a file of tests", &[keys::SUITE, keys::SCRIPT])?;
         self.version(&fields, "a file of tests");
-        let kind = self.require(&fields, "kind", "a file of tests").and_then(|n| self.spanned_text(n, "`kind`"));
+        let kind =
+            self.require(&fields, "kind", "a file of tests").and_then(|n| self.spanned_text(n, "`kind`"));
         if let Some(kind) = kind.filter(|kind| kind.value != "RunbookTest") {
             let message = format!("`{}` is not a file of tests", kind.value);
             self.report(
@@ -29,28 +30,15 @@ impl Reader<'_> {
             .require(&fields, "runbook", "a file of tests")
             .and_then(|node| self.spanned_text(node, "`runbook`"));
         let shared = self.script(&fields);
-        let nodes = self
-            .require(&fields, "tests", "a file of tests")
-            .map(|node| (node, self.items(node, "`tests`")));
+        let nodes =
+            self.require(&fields, "tests", "a file of tests").map(|node| (node, self.items(node, "`tests`")));
         let mut tests: Vec<Case> = Vec::new();
         if let Some((node, items)) = nodes {
             if items.is_empty() && node.as_seq().is_some() {
                 self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, "`tests` holds no test"));
             }
             for item in items {
-                let Some(case) = self.test_case(item) else { continue };
-                match tests.iter().find(|other| other.name.value == case.name.value) {
-                    Some(first) => {
-                        let message = format!("the test `{}` twice", case.name.value);
-                        self.report(
-                            Diagnostic::error(Code::DUPLICATE_TEST, case.name.span, message)
-                                .label("again here")
-                                .also(first.name.span, "first here")
-                                .help("rename one of them"),
-                        );
-                    }
-                    None => tests.push(case),
-                }
+                tests.extend(self.test_case(item));
             }
         }
         Some(Suite { runbook: runbook?, shared, tests })

@@ -4,8 +4,8 @@ use super::names::{CHECK_LISTS, Known, Named, Names, Question, base_of};
 use crate::check::{Role, Suggest};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::model::{
-    Answer, AnswerValue, AnswerWord, Case, Expected, ExpectedSteps, Mock, MockEnd, MockValue, Runbook, Script,
-    Suite,
+    Answer, AnswerValue, AnswerWord, Case, Expected, ExpectedSteps, Mock, MockEnd, MockValue, Runbook,
+    Script, Suite,
 };
 use crate::source::{Span, Spanned};
 use crate::value::Value;
@@ -15,7 +15,17 @@ pub(super) fn check(suite: &Suite, runbook: &Runbook, found: &mut Diagnostics) {
     let names = Names::of(runbook);
     let mut checker = Checker { names: &names, runbook, found, suggest: Suggest::default() };
     checker.script(&suite.shared);
-    for case in &suite.tests {
+    for (index, case) in suite.tests.iter().enumerate() {
+        let mut before = suite.tests.iter().take(index);
+        if let Some(first) = before.find(|other| other.name.value == case.name.value) {
+            let message = format!("the test `{}` twice", case.name.value);
+            checker.found.push(
+                Diagnostic::error(Code::DUPLICATE_TEST, case.name.span, message)
+                    .label("again here")
+                    .also(first.name.span, "first here")
+                    .help("rename one of them"),
+            );
+        }
         checker.script(&case.script);
         checker.missing_inputs(suite, case);
         for step in case.from.iter().chain(&case.only) {
@@ -44,8 +54,9 @@ impl<'c> Checker<'c> {
         let Some(input) = inputs.iter().find(|input| input.name.value == name.value) else {
             let message = format!("the runbook has no input `{}`", name.value);
             let problem = Diagnostic::error(Code::UNKNOWN_INPUT, name.span, message);
-            let problem =
-                self.suggest.add(problem, &name.value, || inputs.iter().map(|input| input.name.value.as_str()));
+            let problem = self
+                .suggest
+                .add(problem, &name.value, || inputs.iter().map(|input| input.name.value.as_str()));
             return self.found.push(problem);
         };
         if let Err(why) = input.check(&value.value) {
@@ -90,7 +101,8 @@ impl<'c> Checker<'c> {
         let mut problem = self.suggest.add(problem, base, || names.all());
         if problem.help.is_empty() {
             // A check of a step that is misspelt.
-            let step = base.rsplit_once('.').and_then(|(list, _)| list.rsplit_once('.')).map(|(step, _)| step);
+            let step =
+                base.rsplit_once('.').and_then(|(list, _)| list.rsplit_once('.')).map(|(step, _)| step);
             if let Some(step) = step {
                 problem = self.suggest.add(problem, step, || names.all());
             }
@@ -164,9 +176,8 @@ impl<'c> Checker<'c> {
     }
 
     fn misfit(&mut self, span: Span, what: &str, help: &str) {
-        self.found.push(
-            Diagnostic::error(Code::TEST_MOCK_MISFIT, span, what.to_owned()).help(help.to_owned()),
-        );
+        self.found
+            .push(Diagnostic::error(Code::TEST_MOCK_MISFIT, span, what.to_owned()).help(help.to_owned()));
     }
 
     fn value_of_step(&mut self, value: &MockValue, command: bool, is_check: bool) {
@@ -268,9 +279,9 @@ impl<'c> Checker<'c> {
             let Some(field) = fields.iter().find(|field| field.name.value == name.value) else {
                 let message = format!("`{}` has no field `{}`", step.name, name.value);
                 let problem = Diagnostic::error(Code::TEST_ANSWER_MISFIT, name.span, message);
-                let problem = self.suggest.add(problem, &name.value, || {
-                    fields.iter().map(|field| field.name.value.as_str())
-                });
+                let problem = self
+                    .suggest
+                    .add(problem, &name.value, || fields.iter().map(|field| field.name.value.as_str()));
                 self.found.push(problem);
                 continue;
             };
@@ -372,8 +383,7 @@ impl<'c> Checker<'c> {
         }
         let message = format!("`{}` has no output `{}`", step.name, output.value);
         let problem = Diagnostic::error(Code::TEST_EXPECTATION_MISFIT, output.span, message);
-        let problem =
-            self.suggest.add(problem, &output.value, || step.outputs.iter().map(String::as_str));
+        let problem = self.suggest.add(problem, &output.value, || step.outputs.iter().map(String::as_str));
         self.found.push(problem);
     }
 }

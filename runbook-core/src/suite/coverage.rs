@@ -113,7 +113,8 @@ impl Coverage {
             let point = |kind| Point { kind, step: step.name.clone(), span: step.span, tests: 0 };
             points.extend(kinds.into_iter().map(point));
         }
-        let places = points.iter().enumerate().map(|(place, point)| ((point.kind, point.step.clone()), place));
+        let places =
+            points.iter().enumerate().map(|(place, point)| ((point.kind, point.step.clone()), place));
         Coverage { places: places.collect(), points }
     }
 

@@ -192,9 +192,12 @@ fn status(expected: &Expected, seen: &Seen<'_>, failures: &mut Vec<Failure>) {
         let reason = seen.state().node(id).reason.clone().unwrap_or_default();
         format!(": `{}`: {reason}", seen.plan().node(id).key)
     });
-    let refused = seen.state().book.iter().find(|check| check.refuses()).map(|check| {
-        format!(": {}: {}", check.title, check.reason.as_deref().unwrap_or("no"))
-    });
+    let refused = seen
+        .state()
+        .book
+        .iter()
+        .find(|check| check.refuses())
+        .map(|check| format!(": {}: {}", check.title, check.reason.as_deref().unwrap_or("no")));
     let waiting: Vec<String> =
         seen.state().suspended.iter().map(|id| format!("`{}`", seen.plan().node(*id).key)).collect();
     let waiting = (!waiting.is_empty()).then(|| format!(", waiting for an answer to {}", waiting.join(", ")));

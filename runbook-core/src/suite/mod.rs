@@ -130,8 +130,14 @@ fn not_valid(path: &Spanned<String>, loaded: &Loaded) -> Diagnostic {
         .help("`runbook validate` shows them all")
 }
 
+/// Problems of what is given to a plan.
+const GIVEN: [Code; 4] = [Code::UNKNOWN_INPUT, Code::MISSING_INPUT, Code::BAD_INPUT, Code::UNKNOWN_SELECTION];
+
 /// The values of the inputs of `case`, those of the file first.
-fn inputs<'s>(suite: &'s Suite, case: &'s Case) -> impl Iterator<Item = &'s (Spanned<String>, Spanned<Value>)> {
+fn inputs<'s>(
+    suite: &'s Suite,
+    case: &'s Case,
+) -> impl Iterator<Item = &'s (Spanned<String>, Spanned<Value>)> {
     suite.shared.inputs.iter().chain(&case.script.inputs)
 }
 
@@ -157,7 +163,8 @@ fn plan(
         Ok(plan) => return Some(plan),
         Err(problems) => problems,
     };
-    let mut problems = problems.into_iter();
+    // What is given was looked at where it is written.
+    let mut problems = problems.into_iter().filter(|problem| !GIVEN.contains(&problem.code));
     let first = problems.next()?;
     let message = format!("the test `{}` cannot be planned: {}", case.name.value, first.message);
     let mut problem = Diagnostic::error(Code::TEST_CANNOT_BE_PLANNED, case.name.span, message);

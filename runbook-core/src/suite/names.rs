@@ -96,8 +96,7 @@ impl Names {
         let mut templates = HashSet::new();
         for (id, placed) in graph.iter() {
             let holder = placed.parent.map(|parent| graph.step(parent));
-            let is_template =
-                holder.is_some_and(|holder| matches!(holder.step.spec.action, Action::Each(_)));
+            let is_template = holder.is_some_and(|holder| matches!(holder.step.spec.action, Action::Each(_)));
             if is_template {
                 templates.insert(placed.key.as_str());
             }
@@ -165,7 +164,9 @@ impl Names {
     }
 
     pub(super) fn find(&self, name: &str) -> Named<'_> {
-        if let Some(step) = self.step(base_of(name)).filter(|_| !ends_like_check(name) || name == base_of(name)) {
+        if let Some(step) =
+            self.step(base_of(name)).filter(|_| !ends_like_check(name) || name == base_of(name))
+        {
             return match repetition_fits(step, name) {
                 true => Named::Step(step),
                 false => Named::NoSuchRepetition(step),
@@ -208,7 +209,8 @@ fn repetition_fits(known: &Known, name: &str) -> bool {
     };
     let one_target = suffix.strip_prefix('@').filter(|rest| !rest.contains(['#', '@']));
     known.repeated
-        && one_target.is_none_or(|target| known.targets.is_empty() || known.targets.iter().any(|t| t == target))
+        && one_target
+            .is_none_or(|target| known.targets.is_empty() || known.targets.iter().any(|t| t == target))
 }
 
 /// `key` as its repetitions are called, without the words that tell a step from what repeats it.

@@ -113,11 +113,15 @@ fn judged(step: String, ended: &Ended) -> FailedStep {
     let key = |id: NodeId| plan.node(id).key.clone();
     let mut broken = Vec::new();
     let status = state.run_status();
+    let failed = plan.find(&step).map(|id| plan.node(id).role);
+    let undoes = matches!(failed, Some(Role::Rollback(_)));
     match state.finished {
         None => {
             let waiting: Vec<String> = state.suspended.iter().map(|id| format!("`{}`", key(*id))).collect();
             broken.push(format!("the run does not come to rest: it waits for {}", waiting.join(", ")));
         }
+        // An undo that fails is the failure that was asked for.
+        Some(Outcome::Stuck) if undoes => {}
         Some(Outcome::Stuck) => broken.extend(stuck(machine)),
         // What fails after the body, or was declined, undoes nothing.
         Some(Outcome::Failed | Outcome::RolledBack)
@@ -133,7 +137,8 @@ fn judged(step: String, ended: &Ended) -> FailedStep {
         }
         Some(_) => {}
     }
-    let undone = plan.executable().filter(|(id, _)| state.status(*id) == Status::Undone).map(|(id, _)| key(id));
+    let undone =
+        plan.executable().filter(|(id, _)| state.status(*id) == Status::Undone).map(|(id, _)| key(id));
     let bad_end = matches!(state.finished, Some(Outcome::Failed | Outcome::RolledBack | Outcome::Stuck));
     let left = plan.executable().filter(|(id, _)| bad_end && is_left(machine, *id)).map(|(id, _)| key(id));
     FailedStep { status: status.to_owned(), undone: undone.collect(), left: left.collect(), step, broken }
@@ -162,7 +167,8 @@ fn stuck(machine: &Machine) -> Vec<String> {
 fn is_left(machine: &Machine, id: NodeId) -> bool {
     let (plan, state) = (machine.plan(), machine.state());
     let node = plan.node(id);
-    let changes = node.spec.action.is_external() && node.spec.effect > Effect::Read && node.role == Role::Body;
+    let changes =
+        node.spec.action.is_external() && node.spec.effect > Effect::Read && node.role == Role::Body;
     let mut around = Some(id);
     let mut tidied = false;
     while let Some(here) = around {

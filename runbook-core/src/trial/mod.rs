@@ -95,8 +95,15 @@ pub fn run_some(ready: &Ready, kinds: &Kinds, wanted: impl Fn(&str) -> bool) -> 
         }
     }
     // What is shared need not be used by each test, but by one.
-    let problems = if left_out { Vec::new() } else { unused(&ready.suite.shared, &mocks, &answers, "any test") };
-    SuiteReport { file: ready.file.clone(), runbook: ready.runbook.meta.name.clone(), cases, problems, coverage }
+    let problems =
+        if left_out { Vec::new() } else { unused(&ready.suite.shared, &mocks, &answers, "any test") };
+    SuiteReport {
+        file: ready.file.clone(),
+        runbook: ready.runbook.meta.name.clone(),
+        cases,
+        problems,
+        coverage,
+    }
 }
 
 fn cast(ready: &Ready, index: usize) -> Cast {
@@ -125,15 +132,17 @@ fn failures(ready: &Ready, index: usize, cast: &Cast, ended: &Ended) -> Vec<Fail
 
 /// What is written in `script` and was never asked for.
 fn unused(script: &Script, mocks: &BTreeSet<String>, answers: &BTreeSet<String>, by: &str) -> Vec<Failure> {
-    let mocks = script.mocks.iter().filter(|mock| !mock.optional && !mocks.contains(&mock.name.value)).map(|mock| {
-        let what = format!("mocks.{}", mock.name.value);
-        Failure::new(mock.name.span, what, "it is asked for", format!("{by} never asks for it"))
-            .help("remove it, or add `optional: true`")
-    });
-    let answers = script.answers.iter().filter(|answer| !answers.contains(&answer.name.value)).map(|answer| {
-        let what = format!("answers.{}", answer.name.value);
-        Failure::new(answer.name.span, what, "the question is asked", format!("{by} never asks it"))
-            .help("remove it")
-    });
+    let mocks =
+        script.mocks.iter().filter(|mock| !mock.optional && !mocks.contains(&mock.name.value)).map(|mock| {
+            let what = format!("mocks.{}", mock.name.value);
+            Failure::new(mock.name.span, what, "it is asked for", format!("{by} never asks for it"))
+                .help("remove it, or add `optional: true`")
+        });
+    let answers =
+        script.answers.iter().filter(|answer| !answers.contains(&answer.name.value)).map(|answer| {
+            let what = format!("answers.{}", answer.name.value);
+            Failure::new(answer.name.span, what, "the question is asked", format!("{by} never asks it"))
+                .help("remove it")
+        });
     mocks.chain(answers).collect()
 }

@@ -50,7 +50,12 @@ fn by_name(answers: &[Answer]) -> Arc<Answers> {
 impl People {
     /// People who answer as `own` says, and as `shared` says for what is not in there.
     pub(super) fn new(own: &[Answer], shared: &[Answer]) -> Self {
-        People { own: by_name(own), shared: by_name(shared), otherwise: Otherwise::Nobody, told: Arc::default() }
+        People {
+            own: by_name(own),
+            shared: by_name(shared),
+            otherwise: Otherwise::Nobody,
+            told: Arc::default(),
+        }
     }
 
     /// Where the script says nothing, they answer so that the run comes to rest; `fails` could not be done.
@@ -206,11 +211,9 @@ fn reply(ask: &Ask, answer: &AnswerValue) -> Option<Reply> {
     Some(match (ask, answer.word) {
         (Ask::Gate { .. }, Word::Approve) => Reply::Gate { decision: Decision::Approve },
         (Ask::Gate { .. }, Word::Deny) => Reply::Gate { decision: Decision::Deny },
-        (Ask::Manual { .. }, word) => Reply::Manual {
-            done: word == Word::Done,
-            fields: answer.object(),
-            note: answer.note.clone(),
-        },
+        (Ask::Manual { .. }, word) => {
+            Reply::Manual { done: word == Word::Done, fields: answer.object(), note: answer.note.clone() }
+        }
         (Ask::Failure { .. }, Word::Retry) => Reply::Failure { choice: Choice::Retry },
         (Ask::Failure { .. }, Word::Skip) => Reply::Failure { choice: Choice::Skip },
         (Ask::Failure { .. }, Word::Rollback) => Reply::Failure { choice: Choice::Rollback },

@@ -62,7 +62,12 @@ fn by_name(mocks: &[Mock]) -> Arc<Mocks> {
 impl World {
     /// A world that answers as `own` says, and as `shared` says for what is not in there.
     pub(super) fn new(own: &[Mock], shared: &[Mock]) -> Self {
-        World { own: by_name(own), shared: by_name(shared), otherwise: Otherwise::Missing, told: Arc::default() }
+        World {
+            own: by_name(own),
+            shared: by_name(shared),
+            otherwise: Otherwise::Missing,
+            told: Arc::default(),
+        }
     }
 
     /// What has no mock goes well, except for the step `fails`.
@@ -199,9 +204,8 @@ impl Stage {
         timeout: Option<Duration>,
         stop: &CancellationToken,
     ) -> Option<StepResult> {
-        let too_long = || {
-            StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped")
-        };
+        let too_long =
+            || StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped");
         let delay = match (value.delay, &value.end) {
             (None, MockEnd::TimedOut) => timeout,
             (delay, _) => delay,
@@ -320,13 +324,14 @@ fn after_back(now: Timestamp, age: Duration) -> Timestamp {
 
 /// What an executor would say.
 fn result(value: &MockValue, command: bool, expect: Option<&Expect>) -> StepResult {
-    let reason = |reason: &Option<String>, otherwise: &str| {
-        reason.clone().unwrap_or_else(|| otherwise.to_owned())
-    };
+    let reason =
+        |reason: &Option<String>, otherwise: &str| reason.clone().unwrap_or_else(|| otherwise.to_owned());
     let mut result = match &value.end {
         MockEnd::Lost(why) => StepResult::failure(Ending::Unknown, reason(why, "the connection was lost")),
         MockEnd::NotStarted(why) => StepResult::failure(Ending::NotStarted, reason(why, "could not begin")),
-        MockEnd::TimedOut => StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped"),
+        MockEnd::TimedOut => {
+            StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped")
+        }
         MockEnd::Failed(why) => {
             let code = value.exit_code.as_ref().map_or(1, |code| code.value);
             let mut failed = StepResult::failure(
@@ -345,7 +350,8 @@ fn result(value: &MockValue, command: bool, expect: Option<&Expect>) -> StepResu
         text.as_ref().map(|text| Captured::of_text(text.value.clone())).unwrap_or_default()
     };
     (result.stdout, result.stderr) = (text(&value.stdout), text(&value.stderr));
-    result.fields = value.fields.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect::<Object>();
+    result.fields =
+        value.fields.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect::<Object>();
     if result.ok && !command {
         judge_as_executor(&mut result, expect);
     }

@@ -8,7 +8,7 @@ use crate::plans::books;
 use crate::support::{kinds, load_texts};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Whatever fails, a run comes to rest, and what acted and can be undone is undone.
     #[test]
@@ -39,9 +39,7 @@ fn failing_each_step_says_what_is_undone_and_what_is_left() {
     let short: Vec<String> = came
         .steps
         .iter()
-        .map(|step| {
-            format!("{} {} undone {:?} left {:?}", step.step, step.status, step.undone, step.left)
-        })
+        .map(|step| format!("{} {} undone {:?} left {:?}", step.step, step.status, step.undone, step.left))
         .collect();
     assert_eq!(
         short,

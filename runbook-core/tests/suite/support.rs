@@ -15,14 +15,14 @@ use runbook_core::suite::{self, Failure, LoadedSuite};
 use runbook_core::testing::ScriptedExecutor;
 use runbook_core::trial::SuiteReport;
 
-/// Files beside the one that names them.
-pub(crate) struct Disk;
+/// The files of one directory.
+struct Beside<'p>(&'p Path);
 
-impl Files for Disk {
-    fn read(&self, path: &str, from: &str) -> Result<File, String> {
-        let path = Path::new(from).parent().unwrap().join(path.trim_start_matches("./"));
-        let text = fs::read_to_string(&path).map_err(|_| "it is not there".to_owned())?;
-        Ok(File { name: path.to_str().unwrap().to_owned(), text })
+impl Files for Beside<'_> {
+    fn read(&self, path: &str, _from: &str) -> Result<File, String> {
+        let name = path.trim_start_matches("./");
+        let text = fs::read_to_string(self.0.join(name)).map_err(|_| "it is not there".to_owned())?;
+        Ok(File { name: name.to_owned(), text })
     }
 }
 
@@ -34,7 +34,8 @@ pub(crate) fn kinds() -> Kinds {
 }
 
 pub(crate) fn load(path: &Path) -> LoadedSuite {
-    suite::load(path.to_str().unwrap(), &fs::read_to_string(path).unwrap(), &kinds(), &Disk)
+    let name = path.file_name().unwrap().to_str().unwrap();
+    suite::load(name, &fs::read_to_string(path).unwrap(), &kinds(), &Beside(path.parent().unwrap()))
 }
 
 /// A runbook and its tests from memory.
@@ -53,8 +54,7 @@ pub(crate) fn load_texts(book: &str, tests: &str) -> LoadedSuite {
 /// Where `span` is, without the directory.
 fn at(span: runbook_core::source::Span, sources: &Sources) -> String {
     let place = Place::of(span, sources);
-    let file = Path::new(&place.file).file_name().unwrap().to_str().unwrap();
-    format!("{file}:{}:{}", place.start.line, place.start.column)
+    format!("{}:{}:{}", place.file, place.start.line, place.start.column)
 }
 
 pub(crate) fn diagnostics(found: &[Diagnostic], sources: &Sources) -> String {
@@ -63,8 +63,14 @@ pub(crate) fn diagnostics(found: &[Diagnostic], sources: &Sources) -> String {
         let severity = if one.severity == Severity::Error { "error" } else { "warning" };
         writeln!(out, "{severity}[{}]: {}", one.code, one.message).unwrap();
         let label = if one.primary.text.is_empty() { "" } else { " | " };
-        writeln!(out, "  --> {}: `{}`{label}{}", at(one.primary.span, sources), shown(one, sources), one.primary.text)
-            .unwrap();
+        writeln!(
+            out,
+            "  --> {}: `{}`{label}{}",
+            at(one.primary.span, sources),
+            shown(one, sources),
+            one.primary.text
+        )
+        .unwrap();
         for other in &one.secondary {
             writeln!(out, "  and {}: {}", at(other.span, sources), other.text).unwrap();
         }

@@ -16,8 +16,21 @@ enum Bare {
 
 /// What steps are called in listings.
 const STEP_STATUS: [&str; 15] = [
-    "pending", "waiting", "running", "in_doubt", "verifying", "succeeded", "warned", "failed", "blocked",
-    "denied", "skipped", "cancelled", "undoing", "undone", "undo_failed",
+    "pending",
+    "waiting",
+    "running",
+    "in_doubt",
+    "verifying",
+    "succeeded",
+    "warned",
+    "failed",
+    "blocked",
+    "denied",
+    "skipped",
+    "cancelled",
+    "undoing",
+    "undone",
+    "undo_failed",
 ];
 
 impl Reader<'_> {

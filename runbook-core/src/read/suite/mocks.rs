@@ -94,7 +94,8 @@ impl Reader<'_> {
             Some(Value::Bool(false)) => {
                 let message = format!("`{key}: false` says nothing");
                 self.report(
-                    Diagnostic::error(Code::BAD_VALUE, node.span, message).help(format!("leave `{key}` away")),
+                    Diagnostic::error(Code::BAD_VALUE, node.span, message)
+                        .help(format!("leave `{key}` away")),
                 );
                 return None;
             }
