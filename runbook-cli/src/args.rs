@@ -92,7 +92,7 @@ pub(crate) struct Test {
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Vec<String>,
     /// Fail when the tests of a file reach less of their runbook, in percent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "N", conflicts_with = "filter", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) min_coverage: Option<u8>,
     /// Take a test that passes and let each of its steps fail in turn: the run must come to rest
     #[arg(long)]

@@ -57,6 +57,10 @@ pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
         Ok(read) => read,
         Err(refused) => return *refused,
     };
+    if is_suite(&text) {
+        let LoadedSuite { sources, diagnostics, .. } = suite::load(&file, &text, kinds, &Disk);
+        return Checked { file, runbook: None, sources, diagnostics };
+    }
     let Loaded { runbook, sources, diagnostics, .. } = read::parse_with(&file, &text, kinds, &Disk);
     Checked { file, runbook, sources, diagnostics }
 }
@@ -242,7 +246,13 @@ fn holds_tests(path: &Path) -> bool {
         return true;
     }
     let text = read_file(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some(text) = text.filter(|text| text.contains("RunbookTest")) else { return false };
-    let root = yaml::parse(SourceId::default(), &text, &mut Diagnostics::default());
-    root.is_some_and(|root| root.get("kind").and_then(|kind| kind.as_str()) == Some("RunbookTest"))
+    text.is_some_and(|text| is_suite(&text))
+}
+
+/// Whether `text` says of itself that it holds tests.
+fn is_suite(text: &str) -> bool {
+    // Most files need not be parsed for that.
+    text.contains("RunbookTest")
+        && yaml::parse(SourceId::default(), text, &mut Diagnostics::default())
+            .is_some_and(|root| root.get("kind").and_then(|kind| kind.as_str()) == Some("RunbookTest"))
 }

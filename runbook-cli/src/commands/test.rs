@@ -87,7 +87,8 @@ fn show(found: &[runbook_core::diag::Diagnostic], sources: &Sources, color: Colo
 }
 
 fn run(ready: &Ready, sources: Sources, command: &Test, kinds: &Kinds) -> Result<Tested, Fault> {
-    let wanted = |name: &str| command.filter.is_empty() || command.filter.iter().any(|part| name.contains(part));
+    let wanted =
+        |name: &str| command.filter.is_empty() || command.filter.iter().any(|part| name.contains(part));
     let report = trial::run_some(ready, kinds, wanted);
     let fail_each = match command.fail_each {
         true => Some(trial::fail_each(ready, kinds, base(ready, &report, command)?)),

@@ -33,7 +33,9 @@ pub(crate) fn human(tested: &Tested, paint: Paint) -> String {
         text.push_str(&format!("  {} the file as a whole\n", paint.bad("✗")));
         report.problems.iter().for_each(|failure| text.push_str(&failed(failure, &tested.sources, paint)));
     }
-    text.push_str(&covered(tested, paint));
+    if !report.partial {
+        text.push_str(&covered(tested, paint));
+    }
     if let Some(each) = &tested.fail_each {
         text.push_str(&each_failed(each, paint));
     }
@@ -41,7 +43,8 @@ pub(crate) fn human(tested: &Tested, paint: Paint) -> String {
 }
 
 fn failed(failure: &Failure, sources: &Sources, paint: Paint) -> String {
-    let mut text = format!("      {} {}\n", paint.dim(&place(failure.span, sources)), paint.strong(&failure.what));
+    let mut text =
+        format!("      {} {}\n", paint.dim(&place(failure.span, sources)), paint.strong(&failure.what));
     let mut line = |label: &str, said: &str| {
         let said = safe(said);
         let indented = said.trim_end().replace('\n', "\n            ");
@@ -77,7 +80,10 @@ fn covered(tested: &Tested, paint: Paint) -> String {
         Some(least) => format!("{}, {least} % are wanted", paint.bad(&percent)),
         None => percent,
     };
-    let mut text = format!("  coverage {percent} {}\n", paint.dim(&format!("({reached} of {all}: {})", kinds(coverage))));
+    let mut text = format!(
+        "  coverage {percent} {}\n",
+        paint.dim(&format!("({reached} of {all}: {})", kinds(coverage)))
+    );
     for point in coverage.missing() {
         let at = place(point.span, &tested.book_sources);
         text.push_str(&format!("    {} {}\n", paint.dim(&at), point.kind.missing(&point.step)));
@@ -163,9 +169,7 @@ fn file(tested: &Tested) -> Value {
         failures.iter().map(one).collect()
     };
     let case = |case: &CaseReport| {
-        let step = |step: &runbook_core::trial::StepSeen| {
-            json!({"key": step.key, "status": step.status, "reason": step.reason})
-        };
+        let step = |step: &runbook_core::trial::StepSeen| json!({"key": step.key, "status": step.status, "reason": step.reason});
         json!({
             "name": case.name, "description": case.description, "passed": case.passed(), "status": case.status,
             "took_ms": case.took.as_millis(), "failures": failures(&case.failures),
@@ -199,7 +203,7 @@ fn file(tested: &Tested) -> Value {
         "tests": report.cases.iter().map(case).collect::<Vec<_>>(),
         "problems": failures(&report.problems),
         "coverage": {
-            "percent": coverage.percent(), "reached": reached, "all": all, "wanted": tested.too_little,
+            "partial": report.partial, "percent": coverage.percent(), "reached": reached, "all": all, "wanted": tested.too_little,
             "missing": missing.collect::<Vec<_>>(),
         },
         "fail_each": each,
@@ -233,7 +237,7 @@ pub(crate) fn junit(tested: &[Tested]) -> Result<String, String> {
         }
         report.add_test_suite(suite);
     }
-    report.to_string().map_err(|error| error.to_string())
+    report.to_string().map(|text| format!("{}\n", text.trim_end())).map_err(|error| error.to_string())
 }
 
 fn junit_case(name: &str, runbook: &str, failures: &[Failure], tested: &Tested) -> TestCase {

@@ -96,12 +96,13 @@ pub fn run_some(ready: &Ready, kinds: &Kinds, wanted: impl Fn(&str) -> bool) -> 
     }
     // What is shared need not be used by each test, but by one.
     let problems =
-        if left_out { Vec::new() } else { unused(&ready.suite.shared, &mocks, &answers, "any test") };
+        if left_out { Vec::new() } else { unused(&ready.suite.shared, &mocks, &answers, "no test") };
     SuiteReport {
         file: ready.file.clone(),
         runbook: ready.runbook.meta.name.clone(),
         cases,
         problems,
+        partial: left_out,
         coverage,
     }
 }
@@ -125,7 +126,7 @@ fn failures(ready: &Ready, index: usize, cast: &Cast, ended: &Ended) -> Vec<Fail
     let commands = cast.world.commands();
     let seen = Seen { machine: &ended.machine, log: &ended.log, commands: &commands };
     let mut failures = judge(&case.expect, &seen);
-    failures.extend(unused(&case.script, &cast.world.used(), &cast.people.used(), "the run"));
+    failures.extend(unused(&case.script, &cast.world.used(), &cast.people.used(), "nothing in the run"));
     failures.extend(cast.world.too_many(&case.script.mocks));
     failures
 }
@@ -135,13 +136,13 @@ fn unused(script: &Script, mocks: &BTreeSet<String>, answers: &BTreeSet<String>,
     let mocks =
         script.mocks.iter().filter(|mock| !mock.optional && !mocks.contains(&mock.name.value)).map(|mock| {
             let what = format!("mocks.{}", mock.name.value);
-            Failure::new(mock.name.span, what, "it is asked for", format!("{by} never asks for it"))
+            Failure::new(mock.name.span, what, "it is asked for", format!("{by} asks for it"))
                 .help("remove it, or add `optional: true`")
         });
     let answers =
         script.answers.iter().filter(|answer| !answers.contains(&answer.name.value)).map(|answer| {
             let what = format!("answers.{}", answer.name.value);
-            Failure::new(answer.name.span, what, "the question is asked", format!("{by} never asks it"))
+            Failure::new(answer.name.span, what, "the question is asked", format!("{by} asks it"))
                 .help("remove it")
         });
     mocks.chain(answers).collect()

@@ -19,6 +19,8 @@ pub struct SuiteReport {
     pub cases: Vec<CaseReport>,
     /// What is wrong with the file as a whole.
     pub problems: Vec<Failure>,
+    /// Whether tests were left out, so that coverage says little.
+    pub partial: bool,
     /// How much of the runbook the tests reach.
     pub coverage: Coverage,
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use runbook_core::diag::{Code, codes};
 use runbook_core::trial::run_tests;
 
-use crate::support::{diagnostics, kinds, load, report};
+use crate::support::{diagnostics, kinds, load, load_texts, report};
 
 fn folder(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite").join(name)
@@ -51,6 +51,33 @@ fn failures_say_what_was_expected_and_what_was_found() {
         }
         insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(text) });
     });
+}
+
+/// The fenced blocks of YAML in a document.
+fn blocks(document: &str) -> Vec<String> {
+    let parts = document.split("```yaml\n").skip(1);
+    parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_tests_in_the_guide_pass_and_reach_everything() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/testing.md");
+    let blocks = blocks(&fs::read_to_string(path).unwrap());
+    let body = |text: &str, header: &str| text.strip_prefix(header).unwrap().to_owned();
+    let book = body(&blocks[0], "apiVersion: runbook/v1\nkind: Runbook\nname: restart\n");
+    let tests = body(&blocks[1], "apiVersion: runbook/v1\nkind: RunbookTest\nrunbook: ./restart.yaml\n");
+    let loaded = load_texts(&book, &tests);
+    assert!(loaded.diagnostics.is_empty(), "{:#?}", loaded.diagnostics);
+    let came = run_tests(&loaded.ready.unwrap(), &kinds());
+    assert!(came.passed(), "{}", report(&came, &loaded.sources));
+    assert_eq!(came.coverage.percent(), 100, "{}", report(&came, &loaded.sources));
+}
+
+#[test]
+fn the_example_in_the_description_of_the_language_is_the_one_that_is_run() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/testing.md");
+    let example = blocks(&fs::read_to_string(path).unwrap()).remove(0);
+    assert_eq!(example, fs::read_to_string(folder("good/language/deploy.test.yaml")).unwrap());
 }
 
 #[test]

@@ -111,3 +111,39 @@ fn a_year_passes_at_once() {
     assert!(came.passed(), "{:#?}", came.cases);
     assert_eq!(came.cases[0].took.to_string(), "365d1h");
 }
+
+#[test]
+fn nothing_of_the_real_world_is_reached() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().to_str().unwrap();
+    let book = format!(
+        "
+preconditions: [{{file: {{path: {place}/not-there}}}}]
+steps:
+  - {{id: one, run: [touch, {place}/one], verify: [{{run: touch {place}/two}}, {{tcp: {{port: 1}}}}]}}
+"
+    );
+    let tests = "
+tests:
+  - name: base
+    mocks: {preconditions.1: {exists: true}, one: ok, one.verify.1: ok, one.verify.2: ok}
+    expect: {commands: {one: {contains: touch}, one.verify.1: {contains: touch}}}
+";
+    let came = run_tests(&load_texts(&book, tests).ready.unwrap(), &kinds());
+    assert!(came.passed(), "{:#?}", came.cases);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// Whatever stands in a file of tests, reading it ends with a file that can be run or with a reason.
+#[test]
+fn a_file_that_is_cut_off_anywhere_is_refused_or_fits() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let whole = std::fs::read_to_string(folder.join("wrong/kinds.test.yaml")).unwrap();
+    let other = std::fs::read_to_string(folder.join("good/time.test.yaml")).unwrap();
+    for text in [whole, other] {
+        for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+            let parsed = runbook_core::read::parse_suite("cut.test.yaml", &text[..end]);
+            assert!(parsed.suite.is_some() || !parsed.diagnostics.is_empty(), "cut at {end}");
+        }
+    }
+}
