@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Show what a run would do
     Plan(PlanArgs),
+    /// Run tests of runbooks: the real engine, a mocked world, virtual time
+    Test(Test),
     /// Run a runbook
     Run(Box<Run>),
     /// Go on with a run that waits, was interrupted or lost its engine
@@ -81,6 +83,39 @@ pub(crate) struct Validate {
     /// Take warnings for errors
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Test {
+    /// Files of tests, or directories that hold some at any depth
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Only tests with this text in their name; can be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Vec<String>,
+    /// Fail when the tests of a file reach less of their runbook, in percent
+    #[arg(long, value_name = "N", conflicts_with = "filter", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_coverage: Option<u8>,
+    /// Take a test that passes and let each of its steps fail in turn: the run must come to rest
+    #[arg(long)]
+    pub(crate) fail_each: bool,
+    /// The test that `--fail-each` takes [default: the first that passes and succeeds]
+    #[arg(long, value_name = "NAME", requires = "fail_each")]
+    pub(crate) base: Option<String>,
+    /// How results are shown
+    #[arg(long, value_enum, default_value_t = Results::Human)]
+    pub(crate) format: Results,
+}
+
+/// How results of tests are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Results {
+    /// One line a test, more for those that fail
+    Human,
+    /// One JSON document
+    Json,
+    /// JUnit's XML
+    Junit,
 }
 
 /// How problems are shown.

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use runbook_core::diag::{Code, Diagnostic, Severity};
+use runbook_core::diag::{Code, Diagnostic, Diagnostics, Severity};
 use runbook_core::kind::Kinds;
 use runbook_core::model::Runbook;
 use runbook_core::read::{self, Files, Loaded};
-use runbook_core::source::{Source, Sources, Span};
+use runbook_core::source::{Source, SourceId, Sources, Span};
+use runbook_core::suite::{self, LoadedSuite};
+use runbook_core::yaml;
 
 use crate::fault::{Fault, reason};
 
@@ -51,31 +53,47 @@ impl Checked {
 
 /// Reads and checks the runbook in `path`; `-` is standard input. Whatever is wrong is a diagnostic.
 pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
+    let (file, text) = match text_of(path) {
+        Ok(read) => read,
+        Err(refused) => return *refused,
+    };
+    if is_suite(&text) {
+        let LoadedSuite { sources, diagnostics, .. } = suite::load(&file, &text, kinds, &Disk);
+        return Checked { file, runbook: None, sources, diagnostics };
+    }
+    let Loaded { runbook, sources, diagnostics, .. } = read::parse_with(&file, &text, kinds, &Disk);
+    Checked { file, runbook, sources, diagnostics }
+}
+
+/// Reads the tests in `path` together with their runbook. `Err`: the file itself cannot be read.
+pub(crate) fn check_tests(path: &Path, kinds: &Kinds) -> Result<(String, LoadedSuite), Box<Checked>> {
+    let (file, text) = text_of(path)?;
+    let loaded = suite::load(&file, &text, kinds, &Disk);
+    Ok((file, loaded))
+}
+
+/// What messages call `path`, and what it holds.
+fn text_of(path: &Path) -> Result<(String, String), Box<Checked>> {
     let file = name_of(path);
     let bytes = match read(path) {
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot read `{file}`: {}", reason(&error));
-            return Checked::refused(file, String::new(), 0..0, Code::CANNOT_READ, message);
+            return Err(Box::new(Checked::refused(file, String::new(), 0..0, Code::CANNOT_READ, message)));
         }
     };
-    let text = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            // Up to the first bad byte the shown text is the same as the file.
-            let at = error.utf8_error().valid_up_to();
-            let bad = error.as_bytes().get(at).copied().unwrap_or_default();
-            let shown = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let message = format!("the byte 0x{bad:02x} is not UTF-8 text");
-            let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
-            let mut refused = Checked::refused(file, shown, at..end, Code::NOT_UTF8, message);
-            refused.diagnostics =
-                refused.diagnostics.into_iter().map(|d| d.help("save the file as UTF-8")).collect();
-            return refused;
-        }
-    };
-    let Loaded { runbook, sources, diagnostics, .. } = read::parse_with(&file, &text, kinds, &Disk);
-    Checked { file, runbook, sources, diagnostics }
+    String::from_utf8(bytes).map(|text| (file.clone(), text)).map_err(|error| {
+        // Up to the first bad byte the shown text is the same as the file.
+        let at = error.utf8_error().valid_up_to();
+        let bad = error.as_bytes().get(at).copied().unwrap_or_default();
+        let shown = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let message = format!("the byte 0x{bad:02x} is not UTF-8 text");
+        let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+        let mut refused = Checked::refused(file, shown, at..end, Code::NOT_UTF8, message);
+        refused.diagnostics =
+            refused.diagnostics.into_iter().map(|d| d.help("save the file as UTF-8")).collect();
+        Box::new(refused)
+    })
 }
 
 /// What messages call standard input.
@@ -175,4 +193,66 @@ pub(crate) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
         files.append(&mut found);
     }
     Ok(files)
+}
+
+/// `paths`, with each directory replaced by the files of tests in it, at any depth, in the order of their names.
+pub(crate) fn expand_tests(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    let mut files = Vec::new();
+    for path in paths {
+        if is_stdin(path) || !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        tests_in(path, &mut files)?;
+        if files.len() == before {
+            let message = format!("there are no tests in the directory `{}`", path.display());
+            return Err(Fault::usage(message).help("files of tests say `kind: RunbookTest`"));
+        }
+    }
+    Ok(files)
+}
+
+fn tests_in(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Fault> {
+    let refuse = |error: io::Error| {
+        Fault::usage(format!("cannot read the directory `{}`: {}", directory.display(), reason(&error)))
+    };
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(directory).map_err(refuse)? {
+        let entry = entry.map_err(refuse)?;
+        // A link to a directory may lead back here.
+        let is_directory = entry.file_type().map_err(refuse)?.is_dir();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        if !hidden {
+            entries.push((entry.path(), is_directory));
+        }
+    }
+    entries.sort();
+    for (path, is_directory) in entries {
+        if is_directory {
+            tests_in(&path, files)?;
+        } else if holds_tests(&path) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Whether `path` is a file of tests: by its name, or by what it says of itself.
+fn holds_tests(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let Some(stem) = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml")) else { return false };
+    if stem.ends_with(".test") {
+        return true;
+    }
+    let text = read_file(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.is_some_and(|text| is_suite(&text))
+}
+
+/// Whether `text` says of itself that it holds tests.
+fn is_suite(text: &str) -> bool {
+    // Most files need not be parsed for that.
+    text.contains("RunbookTest")
+        && yaml::parse(SourceId::default(), text, &mut Diagnostics::default())
+            .is_some_and(|root| root.get("kind").and_then(|kind| kind.as_str()) == Some("RunbookTest"))
 }

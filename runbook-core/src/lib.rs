@@ -26,7 +26,10 @@ pub mod shell;
 pub mod source;
 #[cfg(feature = "engine")]
 pub mod store;
+pub mod suite;
 #[cfg(feature = "engine")]
 pub mod testing;
+#[cfg(feature = "engine")]
+pub mod trial;
 pub mod value;
 pub mod yaml;

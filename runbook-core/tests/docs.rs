@@ -57,6 +57,7 @@ fn the_page_of_diagnostics() {
         (501, "Inputs and the command line"),
         (601, "Files, targets, loops and calls"),
         (730, "People who are told"),
+        (700, "Tests of runbooks"),
     ];
     for info in codes() {
         if let Some((_, title)) = groups.iter().find(|(first, _)| *first == info.code.0) {

@@ -25,14 +25,16 @@ const FLOORS: &[&[&str]] = &[
     &["plan"],
     &["run"],
     &["render"],
+    &["suite"],
     &["port"],
     &["local", "store", "files"],
     &["drive"],
     &["testing"],
+    &["trial"],
 ];
 
 /// Modules with clock, files, processes and tasks; all others are pure.
-const EFFECTFUL: &[&str] = &["port", "local", "store", "files", "drive", "testing"];
+const EFFECTFUL: &[&str] = &["port", "local", "store", "files", "drive", "testing", "trial"];
 
 /// What the pure modules do not mention.
 const IMPURE: &[&str] = &[

@@ -26,7 +26,10 @@ pub(crate) fn plan(
     show(&checked.diagnostics, &checked.sources, color);
     let (errors, _) = checked.counts();
     let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
-        output::talk(&format!("`{}` is not valid: {}\n", checked.file, count(errors, "error")));
+        output::talk(&match errors {
+            0 => format!("`{}` is not a runbook\n", checked.file),
+            _ => format!("`{}` is not valid: {}\n", checked.file, count(errors, "error")),
+        });
         return Err(Fault::said(Exit::Usage));
     };
     let request = inputs::request(&runbook, request, ask)?;

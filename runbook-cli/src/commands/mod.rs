@@ -12,6 +12,7 @@ mod run;
 mod runs;
 mod session;
 mod show;
+pub(crate) mod test;
 mod validate;
 
 pub(crate) use runs::local_time;
@@ -28,6 +29,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
     match &cli.command {
         Command::Validate(command) => validate::execute(command, color),
         Command::Plan(command) => plan::execute(command, color),
+        Command::Test(command) => test::execute(command, color),
         Command::Run(command) => run::execute(command, cli.global.state.clone(), color),
         Command::Resume(command) => go_on::resume(command, state()?, color),
         Command::Rollback(command) => go_on::rollback(command, state()?, color),

@@ -10,6 +10,7 @@ pub(crate) mod standing;
 pub(crate) mod story;
 pub(crate) mod style;
 pub(crate) mod summary;
+pub(crate) mod tests;
 pub(crate) mod title;
-pub(crate) mod verdict;
 mod told;
+pub(crate) mod verdict;

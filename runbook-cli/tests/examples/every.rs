@@ -34,6 +34,21 @@ fn each_plans_without_touching_anything() {
 }
 
 #[test]
+fn each_has_tests_that_pass_and_reach_all_of_it() {
+    let place = Place::new();
+    let ended =
+        place.runbook(&["test", ".", "--min-coverage", "100", "--fail-each", "--format", "json"]).code(0);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let tested: Vec<&str> =
+        report["files"].as_array().unwrap().iter().map(|file| file["file"].as_str().unwrap()).collect();
+    for file in every_file() {
+        let tests = file.replace(".yaml", ".test.yaml");
+        assert!(tested.iter().any(|name| name.ends_with(&tests)), "{file} has no tests: {tested:?}");
+    }
+    assert!(!place.at("state").exists());
+}
+
+#[test]
 fn each_walks_dry_without_touching_anything() {
     let place = Place::new();
     for file in every_file() {

@@ -301,4 +301,35 @@ codes! {
     NOT_IN_ESCALATION = 734, "a result that an escalation cannot rely on",
         "Timers look at steps at any time, so a step may not have ended, or not have begun; then it has a `status` and a `reason`, and nothing else.",
         "Use `steps.<id>.status` or `steps.<id>.reason`.";
+
+    TEST_UNKNOWN_STEP = 700, "a test names a step that does not exist",
+        "Mocks, answers and expectations name steps by their id, or by their position (`steps.3`, `restart.rollback.1`).",
+        "Correct the spelling; `runbook plan` shows every name.";
+    TEST_UNKNOWN_CHECK = 701, "a mock names a check that does not exist",
+        "Checks are named by their step, their list and their place in it, from 1: `restart.verify.2`.",
+        "Correct list and number.";
+    TEST_NOTHING_TO_MOCK = 702, "a mock for something that the world is not asked for",
+        "Groups, `set`, `assert` and `wait` are carried out as they are; manual steps are answered by people.",
+        "Remove the mock; mock the steps inside a group, and put what people say under `answers`.";
+    TEST_MOCK_MISFIT = 703, "a mocked result of another kind than its step has",
+        "A command has no `status`, a port has no output, and only a file has a size and an age.",
+        "Use what the step or check really yields.";
+    TEST_NOTHING_ASKED = 704, "an answer for a step that asks nothing",
+        "The step has no gate, is not manual, does not let people choose after a failure, and cannot end in doubt.",
+        "Remove the answer, or correct the name.";
+    TEST_ANSWER_MISFIT = 705, "an answer to another question than the one that is asked",
+        "A gate takes `approve` or `deny`, a manual step `done`, `failed` or the values of its fields, a failure `retry`, `skip`, `rollback` or `stop`.",
+        "Use an answer that the step takes.";
+    DUPLICATE_TEST = 706, "the same test twice",
+        "Tests are told apart by their names.",
+        "Rename one of them.";
+    TEST_OF_NOTHING = 707, "tests of a runbook that cannot be used",
+        "The runbook is not there, cannot be read, or is not valid.",
+        "Look at the path, which is relative to the file of tests, and at what `runbook validate` says of the runbook.";
+    TEST_CANNOT_BE_PLANNED = 708, "a test whose run cannot be planned",
+        "With the inputs of this test, something about the runbook cannot be computed.",
+        "Look at the inputs.";
+    TEST_EXPECTATION_MISFIT = 709, "an expectation that can never be met",
+        "It contradicts another one, or names something that the runbook does not have.",
+        "Correct or remove it.";
 }

@@ -10,7 +10,10 @@ use super::world::{StepOutput, TaskContext};
 use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::model::{Action, Command, Effect, Expect, Matcher, Over, Run, StepSpec, TargetRef, WaitFor};
-use crate::port::{ActionContext, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Notice, Recovered};
+use crate::port::{
+    ActionContext, Attempted, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Notice, Recovered,
+    StandIn,
+};
 use crate::render::{Rendered, RenderedCommand, RenderedRun, evaluate_outputs, judge, without_marks};
 use crate::run::{Ending, StepResult};
 use crate::value::{Duration, Object};
@@ -28,10 +31,14 @@ pub(super) struct Attempt {
 impl Attempt {
     /// Carries it out once and judges it.
     pub(super) async fn act(mut self, context: TaskContext) -> StepResult {
+        let node = context.plan.node(self.node);
+        if let Some(stand_in) = self.stand_in(&context) {
+            let result = stand_in.act(&self.attempted(&context)).await;
+            return self.judged(&node.spec, result);
+        }
         if let Err(why) = self.fill_secrets(&context).await {
             return StepResult::failure(Ending::NotStarted, why);
         }
-        let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
             (Action::Run(_), Some(run)) => match context.connections.get(&self.rendered.target).await {
                 Ok(connection) => {
@@ -82,23 +89,47 @@ impl Attempt {
     /// What it would change, for people.
     pub(super) async fn preview(&self, context: &TaskContext) -> Option<String> {
         let Action::Custom(custom) = &context.plan.node(self.node).spec.action else { return None };
+        if context.world.stand_in.is_some() {
+            return None;
+        }
         let preview =
             context.world.executors.get(&custom.kind)?.preview(&self.action_context(context)).await?;
         // Secrets are not asked for before somebody has agreed.
         Some(without_marks(&preview, &self.scope))
     }
 
+    /// What takes the place of the world; a wait for checks only asks them.
+    fn stand_in(&self, context: &TaskContext) -> Option<Arc<dyn StandIn>> {
+        let waits = matches!(context.plan.node(self.node).spec.action, Action::WaitFor(_));
+        context.world.stand_in.clone().filter(|_| !waits)
+    }
+
+    fn attempted<'a>(&'a self, context: &'a TaskContext) -> Attempted<'a> {
+        let node = context.plan.node(self.node);
+        let command = self.rendered.run.as_ref().map(RenderedRun::shown_command);
+        Attempted {
+            key: &node.key,
+            number: self.number,
+            action: &node.spec.action,
+            expect: node.spec.expect.as_ref(),
+            command: command.unwrap_or_else(|| self.rendered.shown.clone()),
+            target: &self.rendered.target.name,
+            timeout: node.spec.timeout,
+            stop: &self.stop,
+        }
+    }
+
     /// Asks until all checks pass at once.
     async fn wait_for(&self, context: &TaskContext, wait: &WaitFor) -> StepResult {
         let clock = &context.world.clock;
-        let key = &context.plan.node(self.node).key;
+        let key = format!("{}.for", context.plan.node(self.node).key);
         let span = |duration: Duration| {
             jiff::SignedDuration::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
         };
         let last = clock.now().checked_add(span(wait.within)).unwrap_or(Timestamp::MAX);
         loop {
             let outcomes = tokio::select! {
-                outcomes = super::checks::ask(context, key, &wait.checks, &self.scope) => outcomes,
+                outcomes = super::checks::ask(context, &key, &wait.checks, &self.scope) => outcomes,
                 () = self.stop.cancelled() => return stopped(),
             };
             let refused: Vec<String> = outcomes
@@ -123,11 +154,15 @@ impl Attempt {
 
     /// Finds out what became of it after its engine was lost. What has not begun then never will.
     pub(super) async fn recover(mut self, context: TaskContext, started: Timestamp) -> StepResult {
+        let node = context.plan.node(self.node);
+        if let Some(stand_in) = self.stand_in(&context) {
+            let result = stand_in.recover(&self.attempted(&context), started).await;
+            return self.judged(&node.spec, result);
+        }
         if let Err(why) = self.fill_secrets(&context).await {
             // What it wrote could not be masked.
             return StepResult::failure(Ending::Unknown, why);
         }
-        let node = context.plan.node(self.node);
         let result = match (&node.spec.action, &self.rendered.run) {
             (Action::Run(_), Some(run)) => match context.connections.get(&self.rendered.target).await {
                 Ok(connection) => {
@@ -199,8 +234,8 @@ impl Attempt {
         }
         let mut scope = self.scope.clone();
         scope.insert("result".into(), result.to_value());
-        let executor_refuses = matches!(spec.action, Action::Custom(_)) && !result.ok;
-        if !executor_refuses {
+        // What completed and is not good is so because its executor says it; `expect` does not make it good.
+        if result.ok {
             match judge(spec.expect.as_ref(), &result, &scope) {
                 Ok(()) => result.ok = true,
                 Err(reason) => {

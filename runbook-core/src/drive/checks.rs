@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::world::TaskContext;
 use crate::model::{Check, CheckKind, FileProbe, Retry, TargetRef, TcpProbe};
-use crate::port::{ActionContext, Connections};
+use crate::port::{ActionContext, Asked, CheckAnswer, Connections};
 use crate::render::{RenderError, describe_check, judge, render_run};
 use crate::run::{CheckOutcome, Ending, StepResult};
 use crate::value::{Duration, Object};
@@ -24,12 +24,34 @@ pub(super) async fn ask(
 ) -> Vec<CheckOutcome> {
     let mut outcomes = Vec::with_capacity(checks.len());
     for (index, check) in checks.iter().enumerate() {
-        outcomes.push(ask_one(context, &format!("{key}.check{}", index + 1), check, scope).await);
+        outcomes.push(ask_one(context, Place { list: key, number: index + 1 }, check, scope).await);
     }
     outcomes
 }
 
-async fn ask_one(context: &TaskContext, key: &str, check: &Check, scope: &Object) -> CheckOutcome {
+/// Where a check stands: in the list `step.verify`, or `preconditions` for the runbook's own.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    list: &'a str,
+    number: usize,
+}
+
+impl Place<'_> {
+    /// What stands in for the world answers; `None` when nothing does, or it leaves an expression alone.
+    async fn stood_in(self, context: &TaskContext, check: &Check, question: String) -> Option<CheckAnswer> {
+        let stand_in = context.world.stand_in.as_ref()?;
+        let (step, stage) = self.list.rsplit_once('.').unwrap_or(("", self.list));
+        let timeout = check.timeout.unwrap_or(PATIENCE);
+        let asked = Asked { step, stage, number: self.number, check, question, timeout };
+        let answer = stand_in.check(&asked).await;
+        match (&check.kind, answer) {
+            (CheckKind::Expr(_), answer) => answer,
+            (_, answer) => Some(answer.unwrap_or_else(|| CheckAnswer::Refuses("nobody answers".to_owned()))),
+        }
+    }
+}
+
+async fn ask_one(context: &TaskContext, place: Place<'_>, check: &Check, scope: &Object) -> CheckOutcome {
     let title = describe_check(check, scope);
     let clock = &context.world.clock;
     let begun = clock.now();
@@ -37,7 +59,7 @@ async fn ask_one(context: &TaskContext, key: &str, check: &Check, scope: &Object
     let (mut tries, mut in_a_row) = (0_u32, 0_u32);
     loop {
         tries += 1;
-        let answer = try_once(context, &format!("{key}.{tries}"), check, scope).await;
+        let answer = try_once(context, place, tries, check, scope).await;
         in_a_row = if answer.is_ok() { in_a_row + 1 } else { 0 };
         let next =
             check.retry.as_ref().and_then(|retry| next_try(retry, begun, clock.now(), tries, in_a_row));
@@ -81,20 +103,35 @@ fn next_try(retry: &Retry, begun: Timestamp, now: Timestamp, tries: u32, in_a_ro
 }
 
 /// One try. `Err` says what was found instead.
-async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Object) -> Result<(), String> {
+async fn try_once(
+    context: &TaskContext,
+    place: Place<'_>,
+    tries: u32,
+    check: &Check,
+    scope: &Object,
+) -> Result<(), String> {
+    let key = &format!("{}.check{}.{tries}", place.list, place.number);
     // Never closed. While a check waits to be asked again it is in nobody's way.
     let _turn = context.checks.acquire().await;
     let limit = check.timeout.unwrap_or(PATIENCE);
     match &check.kind {
-        CheckKind::Expr(expr) => match expr.eval_bool(scope) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err("is not so".to_owned()),
-            Err(error) => Err(RenderError::from(error).to_string()),
-        },
+        CheckKind::Expr(expr) => {
+            if let Some(answer) = place.stood_in(context, check, expr.source().to_owned()).await {
+                return answered(check, answer, scope);
+            }
+            match expr.eval_bool(scope) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("is not so".to_owned()),
+                Err(error) => Err(RenderError::from(error).to_string()),
+            }
+        }
         CheckKind::Run(run) => {
             let target = context.target(&check.target, scope)?;
             let rendered =
                 render_run(&context.plan, run, &target, scope).map_err(|error| error.to_string())?;
+            if let Some(answer) = place.stood_in(context, check, rendered.shown_command()).await {
+                return answered(check, answer, scope);
+            }
             let rendered = context.secrets.fill_run(rendered, &mut Vec::new()).await?;
             let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
             let job = super::actions::job(context, rendered, key, 1, Some(limit), false);
@@ -104,13 +141,19 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
             let _ = tokio::fs::remove_dir_all(&job.directory).await;
             verdict(check, &result, scope)
         }
-        CheckKind::Tcp(probe) => tcp(context, check, probe, scope).await,
-        CheckKind::File(probe) => file(context, check, probe, scope).await,
+        CheckKind::Tcp(probe) => tcp(context, place, check, probe, scope).await,
+        CheckKind::File(probe) => file(context, place, check, probe, scope).await,
         CheckKind::Custom(custom) => {
             let Some(executor) = context.world.executors.get(&custom.kind) else {
                 return Err(format!("no executor in this program knows `{}`", custom.kind));
             };
             let params = custom.params.render(scope).map_err(|error| RenderError::from(error).to_string())?;
+            let shown = || context.world.show(&custom.kind, &params);
+            if context.world.stand_in.is_some()
+                && let Some(answer) = place.stood_in(context, check, shown()).await
+            {
+                return answered(check, answer, scope);
+            }
             let params = context.secrets.fill_value(params, &mut Vec::new()).await?;
             let action = ActionContext {
                 params,
@@ -133,6 +176,19 @@ async fn try_once(context: &TaskContext, key: &str, check: &Check, scope: &Objec
     }
 }
 
+/// What the answer of something that stands in for the world amounts to.
+fn answered(check: &Check, answer: CheckAnswer, scope: &Object) -> Result<(), String> {
+    match answer {
+        CheckAnswer::Passes => Ok(()),
+        CheckAnswer::Refuses(reason) => Err(reason),
+        CheckAnswer::Result(result) if result.ending == Ending::Completed && !result.ok => {
+            Err(result.reason.unwrap_or_else(|| "failed".to_owned()))
+        }
+        CheckAnswer::Result(result) => verdict(check, &result, scope),
+        CheckAnswer::File(_) => Err("it is no question about a file".to_owned()),
+    }
+}
+
 fn verdict(check: &Check, result: &StepResult, scope: &Object) -> Result<(), String> {
     let mut scope = scope.clone();
     scope.insert("result".into(), result.to_value());
@@ -146,22 +202,43 @@ fn verdict(check: &Check, result: &StepResult, scope: &Object) -> Result<(), Str
     })
 }
 
-async fn tcp(context: &TaskContext, check: &Check, probe: &TcpProbe, scope: &Object) -> Result<(), String> {
+async fn tcp(
+    context: &TaskContext,
+    place: Place<'_>,
+    check: &Check,
+    probe: &TcpProbe,
+    scope: &Object,
+) -> Result<(), String> {
     let text = |template: &crate::expr::Template| {
         template.render_text(scope).map_err(|error| RenderError::from(error).to_string())
     };
     let (host, port) = (text(&probe.host)?, text(&probe.port)?);
     let port: u16 = port.trim().parse().map_err(|_| format!("`{port}` is not a port"))?;
     let target = context.target(&check.target, scope)?;
+    if let Some(answer) = place.stood_in(context, check, format!("tcp {host}:{port}")).await {
+        return answered(check, answer, scope);
+    }
     let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
     connection.tcp(&host, port).await
 }
 
-async fn file(context: &TaskContext, check: &Check, probe: &FileProbe, scope: &Object) -> Result<(), String> {
+async fn file(
+    context: &TaskContext,
+    place: Place<'_>,
+    check: &Check,
+    probe: &FileProbe,
+    scope: &Object,
+) -> Result<(), String> {
     let path = probe.path.render_text(scope).map_err(|error| RenderError::from(error).to_string())?;
     let target = context.target(&check.target, scope)?;
-    let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
-    let facts = connection.file_facts(&path).await?;
+    let facts = match place.stood_in(context, check, format!("file {path}")).await {
+        Some(CheckAnswer::File(facts)) => facts,
+        Some(answer) => return answered(check, answer, scope),
+        None => {
+            let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
+            connection.file_facts(&path).await?
+        }
+    };
     let Some(facts) = facts else {
         return if probe.exists { Err(format!("`{path}` does not exist")) } else { Ok(()) };
     };

@@ -16,7 +16,8 @@ use crate::kind::Kinds;
 use crate::local::{LocalConnector, LocalSecrets};
 use crate::plan::Plan;
 use crate::port::{
-    Approver, Clock, Connector, Executor, LockState, Reporter, RunRecord, Secrets, Store, SystemClock,
+    Approver, Clock, Connector, Executor, LockState, Reporter, RunRecord, Secrets, StandIn, Store,
+    SystemClock,
 };
 use crate::run::{Answerer, Event, Machine, Outcome, Undoing};
 use crate::store::{MemoryStore, new_run_id, this_process};
@@ -62,6 +63,7 @@ pub struct EngineBuilder {
     store: Option<Arc<dyn Store>>,
     connectors: Vec<Arc<dyn Connector>>,
     executors: Vec<Arc<dyn Executor>>,
+    stand_in: Option<Arc<dyn StandIn>>,
     approver: Option<Arc<dyn Approver>>,
     reporters: Vec<Arc<dyn Reporter>>,
     clock: Option<Arc<dyn Clock>>,
@@ -87,6 +89,13 @@ impl EngineBuilder {
     /// Adds a kind of action. `run` is there without being added.
     pub fn executor(mut self, executor: Arc<dyn Executor>) -> Self {
         self.executors.push(executor);
+        self
+    }
+
+    /// Lets `stand_in` take the place of every executor and every connection: nothing is reached any more.
+    /// Executors that were added still say what their actions look like.
+    pub fn stand_in(mut self, stand_in: Arc<dyn StandIn>) -> Self {
+        self.stand_in = Some(stand_in);
         self
     }
 
@@ -147,6 +156,7 @@ impl EngineBuilder {
             store,
             connectors,
             executors,
+            stand_in: self.stand_in,
             approver: self.approver,
             reporters: self.reporters,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),

@@ -16,7 +16,7 @@ use crate::model::TargetRef;
 use crate::plan::Plan;
 use crate::port::{
     Approver, Clock, ConnectError, Connection, Connections, Connector, Executor, Notice, OutputSink,
-    Reporter, Secrets, Store, Stream,
+    Reporter, Secrets, StandIn, Store, Stream,
 };
 use crate::render::resolve_target;
 use crate::run::{Entry, State};
@@ -27,6 +27,8 @@ pub(super) struct World {
     pub(super) store: Arc<dyn Store>,
     pub(super) connectors: BTreeMap<String, Arc<dyn Connector>>,
     pub(super) executors: BTreeMap<String, Arc<dyn Executor>>,
+    /// Takes the place of connectors and executors.
+    pub(super) stand_in: Option<Arc<dyn StandIn>>,
     pub(super) approver: Option<Arc<dyn Approver>>,
     pub(super) reporters: Vec<Arc<dyn Reporter>>,
     pub(super) clock: Arc<dyn Clock>,

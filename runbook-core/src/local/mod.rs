@@ -46,8 +46,8 @@ use crate::port::{
 use self::keeper::Keepers;
 pub(crate) use append::append_line;
 pub use attempt::forget;
-pub use secrets::LocalSecrets;
 pub use keeper::{KeeperProgram, keep};
+pub use secrets::LocalSecrets;
 
 /// How long another machine may take to accept a connection.
 const TCP_LIMIT: Duration = Duration::from_secs(5);

@@ -10,6 +10,7 @@ mod flow;
 mod input;
 mod place;
 mod secret;
+mod suite;
 
 pub use action::{Action, Assertion, Command, CustomAction, Manual, Run, Shell, ValueTemplate, WaitFor};
 pub use check::{Check, CheckKind, Expect, FileProbe, Matcher, Retry, TcpProbe, TextMatcher};
@@ -19,6 +20,10 @@ pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
 pub use input::{Input, InputError, InputType};
 pub use place::{Inventory, NamedTarget, TargetRef};
 pub use secret::SecretSource;
+pub use suite::{
+    Answer, AnswerValue, AnswerWord, Case, Expected, ExpectedGate, ExpectedStatus, ExpectedStep,
+    ExpectedSteps, ExpectedText, Mock, MockEnd, MockFile, MockValue, Script, Suite,
+};
 
 use std::collections::BTreeMap;
 

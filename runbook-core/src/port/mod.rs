@@ -6,6 +6,7 @@ mod executor;
 mod files;
 mod people;
 mod secrets;
+mod stand_in;
 mod store;
 
 pub use clock::{Clock, SystemClock};
@@ -17,6 +18,7 @@ pub use executor::{ActionContext, Connections, Executor};
 pub use files::{FileLook, TargetFiles};
 pub use people::{Approver, Ask, Notice, Reply, Reporter};
 pub use secrets::{SecretRequest, Secrets};
+pub use stand_in::{Asked, Attempted, CheckAnswer, StandIn};
 pub use store::{
     Durability, EngineClaim, LockState, PendingAnswer, RunRecord, RunSummary, Store, StoreError,
 };

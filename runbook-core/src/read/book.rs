@@ -22,9 +22,16 @@ impl Reader<'_> {
     pub(super) fn book(&mut self, mut root: Node) -> Option<Runbook> {
         self.body = take_steps(&mut root);
         let root = &root;
-        if root.as_map().and_then(|map| map.get("kind")).and_then(Node::as_str) == Some("Inventory") {
-            self.inventory(root);
-            return None;
+        match root.as_map().and_then(|map| map.get("kind")).and_then(Node::as_str) {
+            Some("Inventory") => {
+                self.inventory(root);
+                return None;
+            }
+            Some("RunbookTest") => {
+                self.suite(root);
+                return None;
+            }
+            _ => {}
         }
         if !self.header(root) {
             return None;
@@ -109,7 +116,15 @@ impl Reader<'_> {
             None => map.get("steps").is_some(),
             Some(kind) => match kind.value.as_str() {
                 "Runbook" => true,
-                "Policy" | "RunbookTest" => {
+                "RunbookTest" => {
+                    let message = "a test is not a runbook";
+                    self.report(
+                        Diagnostic::error(Code::BAD_KIND, kind.span, message)
+                            .help("`runbook test` runs files of tests"),
+                    );
+                    false
+                }
+                "Policy" => {
                     self.not_yet(kind.span, &format!("`kind: {}`", kind.value));
                     false
                 }

@@ -261,3 +261,59 @@ pub(super) const FILE: &[Key] = &[("path", Now), ("exists", Now), ("newer_than",
 
 pub(super) const TEXT_MATCHER: &[Key] =
     &[("equals", Now), ("contains", Now), ("matches", Now), ("not_matches", Now), ("empty", Now)];
+
+/// Keys of a file of tests, apart from what every test starts from.
+pub(super) const SUITE: &[Key] = &[("apiVersion", Now), ("kind", Now), ("runbook", Now), ("tests", Now)];
+
+pub(super) const TEST: &[Key] =
+    &[("name", Now), ("description", Now), ("from", Now), ("only", Now), ("expect", Now)];
+
+/// What is given and answered, in one test or in all of a file.
+pub(super) const SCRIPT: &[Key] = &[("inputs", Now), ("env", Now), ("answers", Now), ("mocks", Now)];
+
+pub(super) const MOCK: &[Key] = &[
+    ("stdout", Now),
+    ("stderr", Now),
+    ("exit_code", Now),
+    ("status", Now),
+    ("json", Now),
+    ("headers", Now),
+    ("body", Now),
+    ("fields", Now),
+    ("exists", Now),
+    ("size", Now),
+    ("age", Now),
+    ("fail", Now),
+    ("lost", Now),
+    ("not_started", Now),
+    ("timed_out", Now),
+    ("delay", Now),
+    ("optional", Now),
+];
+
+pub(super) const ANSWER: &[Key] = &[("decision", Now), ("after", Now), ("fields", Now), ("note", Now)];
+
+pub(super) const EXPECTED: &[Key] = &[
+    ("status", Now),
+    ("ran", Now),
+    ("not_run", Now),
+    ("rolled_back", Now),
+    ("order", Now),
+    ("steps", Now),
+    ("outputs", Now),
+    ("gates", Now),
+    ("commands", Now),
+    ("duration", Now),
+    ("notified", Later),
+];
+
+pub(super) const EXPECTED_STEP: &[Key] =
+    &[("status", Now), ("reason", Now), ("attempts", Now), ("outputs", Now)];
+
+pub(super) const EXPECTED_GATE: &[Key] =
+    &[("message", Now), ("action", Now), ("show", Now), ("phrase", Now), ("target", Now), ("effect", Now)];
+
+pub(super) const EXPECTED_DURATION: &[Key] = &[("at_most", Now), ("at_least", Now)];
+
+pub(super) const EXPECTED_TEXT: &[Key] =
+    &[("equals", Now), ("contains", Now), ("not_contains", Now), ("matches", Now), ("not_matches", Now)];

@@ -13,12 +13,13 @@ mod reader;
 mod sets;
 mod share;
 mod step;
+mod suite;
 
 use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
-use crate::model::{Retry, Runbook, Shell, TargetRef};
+use crate::model::{Retry, Runbook, Shell, Suite, TargetRef};
 use crate::source::{Source, Sources};
 use crate::value::Duration;
 use crate::yaml;
@@ -141,6 +142,49 @@ pub fn parse_with(name: &str, text: &str, kinds: &Kinds, files: &dyn Files) -> L
         }
     }
     Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics }
+}
+
+/// What came of reading a file of tests.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ParsedSuite {
+    /// The tests; absent when any diagnostic is an error.
+    pub suite: Option<Suite>,
+    /// The text the diagnostics point into.
+    pub sources: Sources,
+    /// Every problem, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the tests in `text`, called `name` in messages, without looking at the runbook they are for.
+/// [`suite::load`](crate::suite::load) looks at both.
+pub fn parse_suite(name: &str, text: &str) -> ParsedSuite {
+    let mut sources = Sources::default();
+    let id = sources.add(Source::new(name, text));
+    let mut found = Diagnostics::default();
+    let root = yaml::parse(id, text, &mut found);
+    let partial = found.iter().any(|problem| LEAVES_OUT.contains(&problem.code));
+    let kinds = Kinds::default();
+    let mut reader = reader::Reader {
+        kinds: &kinds,
+        found: &mut found,
+        defaults: Defaults::default(),
+        depth: 0,
+        unread: Unread::default(),
+        shared: share::Shared::of(name),
+        sources: &mut sources,
+        files: &NoFiles,
+        copied: 0,
+        suggest: Suggest::default(),
+        body: Vec::new(),
+    };
+    let suite = root.and_then(|root| reader.suite(&root));
+    let unusable = found.has_errors();
+    let mut diagnostics = found.into_sorted();
+    if partial {
+        diagnostics.retain(|problem| !SEEMS_TO_LACK.contains(&problem.code));
+    }
+    ParsedSuite { suite: suite.filter(|_| !unusable), sources, diagnostics }
 }
 
 /// Whether `problem` is about what stands directly before the place `end` at which the text breaks off.

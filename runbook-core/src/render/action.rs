@@ -284,16 +284,21 @@ fn render_script(script: &Template, shell: Shell, scope: &Object) -> Result<Rend
 impl RenderedRun {
     /// The command for people.
     pub fn shown(&self) -> String {
-        let command = match &self.command {
-            RenderedCommand::Argv(argv) => {
-                argv.iter().map(|word| shell::quote(word)).collect::<Vec<_>>().join(" ")
-            }
-            RenderedCommand::Script { shown, .. } => shown.trim_end().to_owned(),
-        };
+        let command = self.shown_command();
         let env: String =
             self.env.iter().map(|(name, value)| format!("{name}={}\n", shell::quote(value))).collect();
         let cwd = self.cwd.as_ref().map(|cwd| format!("cd {}\n", shell::quote(cwd))).unwrap_or_default();
         format!("{cwd}{env}{command}")
+    }
+
+    /// The command alone for people, without environment and directory.
+    pub fn shown_command(&self) -> String {
+        match &self.command {
+            RenderedCommand::Argv(argv) => {
+                argv.iter().map(|word| shell::quote(word)).collect::<Vec<_>>().join(" ")
+            }
+            RenderedCommand::Script { shown, .. } => shown.trim_end().to_owned(),
+        }
     }
 
     fn decides(&self) -> Value {

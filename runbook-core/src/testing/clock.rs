@@ -53,6 +53,14 @@ impl ManualClock {
         self.face.send_modify(|face| face.now = face.now.checked_add(by).unwrap_or(Timestamp::MAX));
     }
 
+    /// Moves the clock to the earliest time at which somebody wants to be woken. `false` when nobody sleeps.
+    pub fn jump(&self) -> bool {
+        self.face.send_if_modified(|face| {
+            let next = face.sleeping.iter().min().copied();
+            next.inspect(|next| face.now = face.now.max(*next)).is_some()
+        })
+    }
+
     /// Waits until somebody sleeps; the earliest time at which one of them wants to be woken.
     pub async fn next_wake(&self) -> Timestamp {
         let mut watched = self.face.subscribe();

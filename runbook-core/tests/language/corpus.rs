@@ -24,6 +24,16 @@ const FROM_ELSEWHERE: &[(Code, &str)] = &[
     (Code::VAR_FAILED, "planning"),
     (Code::UNKNOWN_SELECTION, "planning"),
     (Code::CANNOT_READ, "whoever opens the file"),
+    (Code::TEST_UNKNOWN_STEP, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_UNKNOWN_CHECK, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_NOTHING_TO_MOCK, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_MOCK_MISFIT, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_NOTHING_ASKED, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_ANSWER_MISFIT, "`suite::load`, which looks at tests and their runbook"),
+    (Code::DUPLICATE_TEST, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_OF_NOTHING, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_CANNOT_BE_PLANNED, "`suite::load`, which looks at tests and their runbook"),
+    (Code::TEST_EXPECTATION_MISFIT, "`suite::load`, which looks at tests and their runbook"),
     (Code::TOO_LARGE, "texts too large for a corpus: see `limits`"),
 ];
 
