@@ -62,7 +62,8 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         None => named(id),
     };
     let of_status = |wanted: &'static [Status]| {
-        plan.executable().filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
+        plan.executable()
+            .filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)))
     };
     let mut text = String::new();
 
@@ -80,8 +81,11 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         .map(|(id, _)| format!("{}: {}", named(id), failed_checks(&state.node(id).checks).join("; ")))
         .collect();
     section(&mut text, paint, "warnings", &warned);
-    let undone: Vec<String> =
-        plan.executable().filter(|(id, _)| state.status(*id) == Status::Undone).map(|(id, _)| named(id)).collect();
+    let undone: Vec<String> = plan
+        .executable()
+        .filter(|(id, _)| state.status(*id) == Status::Undone)
+        .map(|(id, _)| named(id))
+        .collect();
     section(&mut text, paint, "undone", &undone);
     let undo_failed: Vec<String> = plan
         .iter()

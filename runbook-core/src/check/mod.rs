@@ -5,6 +5,7 @@
 mod calls;
 mod env;
 mod graph;
+mod items;
 mod names;
 mod order;
 mod rules;
@@ -38,5 +39,5 @@ pub fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
         names::check(unit::Unit::of_procedure(runbook, procedure), &graph, unread, found);
         rules::steps(runbook, &graph, found);
     }
-    calls::check(runbook, found);
+    calls::check(runbook, unread, found);
 }

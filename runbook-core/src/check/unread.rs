@@ -17,8 +17,12 @@ pub struct Unread {
     pub steps: Names,
     /// Whether `secrets` in expressions was refused where it is declared.
     pub secrets: bool,
-    /// Whether `item` in expressions was refused where it is declared.
-    pub item: bool,
+    /// What steps are repeated for.
+    pub items: Names,
+    /// Procedures.
+    pub procedures: Names,
+    /// Places of calls whose `with` was refused.
+    pub calls: HashSet<Span>,
     /// Places of steps whose `needs` are not known.
     pub needs: HashSet<Span>,
 }
