@@ -154,7 +154,7 @@ impl Attempt {
         }
         let mut scope = self.scope.clone();
         scope.insert("result".into(), result.to_value());
-        let executor_refuses = matches!(spec.action, Action::Custom(_)) && !result.ok;
+        let executor_refuses = matches!(spec.action, Action::Custom(_) | Action::WaitFor(_)) && !result.ok;
         if !executor_refuses {
             match judge(spec.expect.as_ref(), &result, &scope) {
                 Ok(()) => result.ok = true,

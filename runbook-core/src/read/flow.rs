@@ -121,8 +121,7 @@ impl Reader<'_> {
                         .help("remedies are tried one after the other, as long as the goal is not reached"),
                 );
             }
-            // Their order is that of the ladder, not of edges.
-            child.needs = Some(Vec::new());
+            child.needs = None;
         }
         Some((Action::Remedies(Remedies { goal: goal?, within, last_resort }), children))
     }

@@ -4,6 +4,7 @@
 
 mod data;
 mod faults;
+mod flow;
 mod gates;
 mod locks;
 mod long;
