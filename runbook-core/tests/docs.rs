@@ -13,6 +13,7 @@ use runbook_core::expr::{Builtin, filters, functions, tests};
 use runbook_core::ids::NodeId;
 use runbook_core::kind::Kinds;
 use runbook_core::model::Effect;
+use runbook_core::plan::Item;
 use runbook_core::policy::Policy;
 use runbook_core::read;
 use runbook_core::run::{
@@ -206,6 +207,19 @@ fn samples() -> Vec<(Event, &'static str)> {
         (
             Event::Resolved { node, resolution: Resolution::Done, by: by() },
             "What became of an action in doubt: `done`, `failed`, `retry` or `unknown`.",
+        ),
+        (
+            Event::Expanded { node, items: vec![Item { value: json!("web1"), target: Some("web1".into()) }] },
+            "What a step is repeated for is known: one item for each repetition. From here on the plan has a copy of \
+             the step for each.",
+        ),
+        (
+            Event::Called {
+                node,
+                inputs: json!({"unit": "nginx"}).as_object().cloned().unwrap(),
+                vars: Default::default(),
+            },
+            "A procedure or another runbook is called: its inputs and, when it has some, its `vars`.",
         ),
         (
             Event::Chosen { node, choice: Choice::Skip, by: by() },

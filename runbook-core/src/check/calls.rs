@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use super::suggest::Suggest;
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use super::unread::Unread;
+use crate::diag::{Code, Diagnostic, Diagnostics, closest};
 use crate::model::{Action, Call, Procedure, Runbook, Step, ValueTemplate};
 use crate::source::Spanned;
 
 /// Checks every call of `runbook`.
-pub(super) fn check(runbook: &Runbook, found: &mut Diagnostics) {
+pub(super) fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
     let procedures: HashMap<&str, &Procedure> =
         runbook.procedures.iter().map(|procedure| (procedure.name.value.as_str(), procedure)).collect();
     let mut suggest = Suggest::default();
@@ -17,6 +18,9 @@ pub(super) fn check(runbook: &Runbook, found: &mut Diagnostics) {
         for call in calls(list) {
             let name = &call.procedure;
             let Some(procedure) = procedures.get(name.value.as_str()) else {
+                if unread.procedures.contains(&name.value) {
+                    continue;
+                }
                 let message = format!("there is no procedure `{}`", name.value);
                 let problem = Diagnostic::error(Code::UNKNOWN_PROCEDURE, name.span, message);
                 let names = || runbook.procedures.iter().map(|procedure| procedure.name.value.as_str());
@@ -24,7 +28,7 @@ pub(super) fn check(runbook: &Runbook, found: &mut Diagnostics) {
                 found.push(problem.help("declare it under `procedures`, or name a file: `./other.yaml`"));
                 continue;
             };
-            given(call, procedure, found);
+            given(call, procedure, unread, found);
         }
     }
     circles(runbook, &procedures, found);
@@ -43,14 +47,16 @@ fn calls(steps: &[Step]) -> Vec<&Call> {
     calls
 }
 
-fn given(call: &Call, procedure: &Procedure, found: &mut Diagnostics) {
+fn given(call: &Call, procedure: &Procedure, unread: &Unread, found: &mut Diagnostics) {
     let inputs = || procedure.inputs.iter().map(|input| input.name.value.as_str());
+    let mut meant: Vec<&str> = Vec::new();
     for (name, value) in &call.with {
         let Some(input) = procedure.inputs.iter().find(|input| input.name.value == name.value) else {
             let message = format!("`{}` takes no input `{}`", call.procedure.value, name.value);
             let problem = Diagnostic::error(Code::UNKNOWN_INPUT, name.span, message)
-                .also(procedure.name.span, "it is declared here")
+                .also(procedure.name.span, "this is called")
                 .did_you_mean(&name.value, inputs());
+            meant.extend(closest(&name.value, inputs()));
             found.push(match inputs().next() {
                 None => problem.help("it takes no inputs"),
                 Some(_) => problem.help(format!("it takes `{}`", inputs().collect::<Vec<_>>().join("`, `"))),
@@ -70,7 +76,8 @@ fn given(call: &Call, procedure: &Procedure, found: &mut Diagnostics) {
     for input in &procedure.inputs {
         let name = &input.name;
         let is_given = call.with.iter().any(|(given, _)| given.value == name.value);
-        if input.required && !is_given {
+        let is_misspelt = meant.contains(&name.value.as_str());
+        if input.required && !is_given && !is_misspelt && !unread.calls.contains(&call.procedure.span) {
             let message = format!("`{}` needs the input `{}`", call.procedure.value, name.value);
             found.push(
                 Diagnostic::error(Code::MISSING_INPUT, call.procedure.span, message)

@@ -11,7 +11,7 @@ use super::suggest::Suggest;
 use super::unread::Unread;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::{NodeId, is_identifier};
-use crate::model::{Action, Procedure, Runbook, Step};
+use crate::model::{Action, Over, Procedure, Runbook, Step};
 use crate::source::{Span, Spanned};
 
 /// What part of a run a node belongs to.
@@ -388,6 +388,19 @@ impl<'a> Graph<'a> {
             })
         })
         .skip(1)
+    }
+}
+
+impl Graph<'_> {
+    /// Whether a step around `id`, in what the same call calls, is repeated on targets.
+    pub fn acts_on_members(&self, id: NodeId) -> bool {
+        let call = self.step(id).call;
+        let inside = |around: &NodeId| self.step(*around).call == call;
+        let repeats = |around: NodeId| {
+            let action = &self.step(around).step.spec.action;
+            matches!(action, Action::Each(each) if matches!(each.over, Over::Targets(_)))
+        };
+        self.around(id).take_while(inside).any(repeats)
     }
 }
 

@@ -6,6 +6,7 @@ mod calls;
 mod contacts;
 mod env;
 mod graph;
+mod items;
 mod names;
 mod order;
 mod rules;
@@ -42,5 +43,5 @@ pub fn check(runbook: &Runbook, unread: &Unread, found: &mut Diagnostics) {
         rules::steps(runbook, &graph, found);
         contacts::steps(runbook, &graph, unread, found);
     }
-    calls::check(runbook, found);
+    calls::check(runbook, unread, found);
 }

@@ -6,15 +6,16 @@ use std::collections::{HashMap, HashSet};
 
 use super::env::{ALLOWED_ENV, is_allowed_env};
 use super::graph::{Apart, Graph};
+use super::items;
 use super::order::Moment;
 use super::suggest::Suggest;
-use super::unit::{Unit, outputs};
+use super::unit::{Unit, has_step, in_a_procedure, outputs};
 use super::unread::Unread;
 use super::uses::{self, Use, When};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Reference};
 use crate::ids::NodeId;
-use crate::model::{Action, Contact, Each, Escalation, EscalationClock, Over};
+use crate::model::{Action, Contact, Escalation, EscalationClock};
 use crate::source::Span;
 
 /// What every step offers.
@@ -122,6 +123,11 @@ impl Place {
         Place { vars: usize::MAX, result: false, secret: false, at: At::Planning }
     }
 
+    /// The step it is in.
+    fn step(&self) -> Option<NodeId> {
+        if let At::Step(id, _) = self.at { Some(id) } else { None }
+    }
+
     fn roots(&self) -> impl Iterator<Item = &'static str> {
         let (planning, early) = (self.at == At::Planning, self.at == At::Preconditions);
         let (timer, channel, result) = (self.at == At::Timer, self.at == At::Channel, self.result);
@@ -173,7 +179,8 @@ impl<'n> Names<'n, '_> {
         let mut path = reference.path.iter().map(String::as_str);
         let root = path.next().unwrap_or_default();
         let root_span = segment(expr, reference, 0);
-        if self.is_item(root, place) {
+        let around = place.step();
+        if around.is_some_and(|id| items::is_item(self.graph, id, root)) {
             return;
         }
         if root == "secrets" {
@@ -234,18 +241,9 @@ impl<'n> Names<'n, '_> {
         let inputs = self.unit.inputs;
         let names = || inputs.iter().map(|input| input.name.value.as_str());
         let problem = self.suggest.add(problem, name, names);
+        let callers = self.unit.runbook.inputs.iter().any(|input| input.name.value == name);
+        let problem = self.own_names_only(problem, callers, "inputs");
         self.found.push(problem.help(format!("declare it under `inputs`: `{name}: {{type: string}}`")));
-    }
-
-    /// Whether `root` names what a step around `place` is repeated for.
-    fn is_item(&self, root: &str, place: Place) -> bool {
-        let At::Step(id, _) = place.at else { return false };
-        self.graph.around(id).any(|group| match &self.graph.step(group).step.spec.action {
-            Action::Each(Each { over: Over::Items(_), name, .. }) => {
-                root == "item" || name.as_deref() == Some(root)
-            }
-            _ => false,
-        })
     }
 
     fn secret(&mut self, expr: &Expr, reference: &Reference, place: Place) {
@@ -283,16 +281,17 @@ impl<'n> Names<'n, '_> {
     }
 
     fn unknown_root(&mut self, root: &str, span: Span, place: Place) {
-        if root == "item" && self.unread.item {
+        // What a `for_each` that was refused would have called its items is not known.
+        if self.unread.items.contains(root) {
             return;
         }
-        if root == "item" {
-            let problem = unknown(span, "there is no `item` here".to_owned());
-            return self.found.push(
-                problem
-                    .note("`item` is what a step with `for_each`, or a step inside of it, is repeated for")
-                    .help("add `for_each: {in: …}` to this step or to a group around it"),
-            );
+        if let Some(problem) = items::of_another(self.graph, root, span) {
+            return self.found.push(problem);
+        }
+        let graph = self.graph;
+        let mut offered = place.step().map(|id| items::around(graph, id)).unwrap_or_default();
+        for (index, root) in place.roots().enumerate() {
+            offered.insert(index, root);
         }
         let problem = unknown(span, format!("there is no `{root}`"));
         let holder = if self.inputs.contains_key(root) {
@@ -306,12 +305,10 @@ impl<'n> Names<'n, '_> {
         };
         let problem = match holder {
             Some(holder) => problem.help(format!("did you mean `{holder}.{root}`?")),
-            None => self.suggest.add(problem, root, || place.roots()),
+            None => self.suggest.add(problem, root, || offered.iter().copied()),
         };
-        let offered: Vec<String> = place.roots().map(|root| format!("`{root}`")).collect();
-        self.found.push(
-            problem.help(format!("an expression here can use {}; a text needs quotes", offered.join(", "))),
-        );
+        let offered = quoted(&offered);
+        self.found.push(problem.help(format!("an expression here can use {offered}; a text needs quotes")));
     }
 
     fn var(&mut self, name: &str, span: Span, place: Place) {
@@ -332,8 +329,20 @@ impl<'n> Names<'n, '_> {
                 let declared = self.unit.vars;
                 let names = || declared.iter().map(|(name, _)| name.value.as_str());
                 let problem = self.suggest.add(problem, name, names);
+                let callers = self.unit.runbook.vars.iter().any(|(var, _)| var.value == name);
+                let problem = self.own_names_only(problem, callers, "variables");
                 self.found.push(problem.help("declare it under `vars`"));
             }
+        }
+    }
+
+    /// What to add when the caller has what a procedure refers to.
+    fn own_names_only(&self, problem: Diagnostic, callers: bool, what: &str) -> Diagnostic {
+        match callers && !self.unit.is_book {
+            true => problem.note(format!(
+                "what is called sees only its own {what}, whatever the runbook that calls it has; give it with `with`"
+            )),
+            false => problem,
         }
     }
 
@@ -355,13 +364,21 @@ impl<'n> Names<'n, '_> {
             let problem = unknown(span, format!("there is no step `{name}`"));
             let graph = self.graph;
             let problem = self.suggest.add(problem, name, || graph.names());
-            return self.found.push(problem);
+            let callers = has_step(&self.unit.runbook.steps, name);
+            let problem = self.own_names_only(problem, callers, "steps");
+            return self.found.push(match in_a_procedure(self.unit.runbook, name) {
+                Some(procedure) if self.unit.is_book => problem.help(format!(
+                    "the procedure `{procedure}` has such a step; what it returns are the `outputs` of the step that calls it"
+                )),
+                _ => problem,
+            });
         };
+        let step = place.step().map_or(step, |here| items::own_repetition(self.graph, here, step));
         self.step_fields(expr, reference, step);
         if let At::Step(here, _) = place.at
             && let Some(apart) = self.graph.apart(here, step)
         {
-            let problem = self.apart(apart, step, span);
+            let problem = items::apart(self.graph, apart, step, span);
             return self.found.push(problem);
         }
         if place.at == At::Timer
@@ -379,7 +396,7 @@ impl<'n> Names<'n, '_> {
         if matches!(place.at, At::Outputs | At::Timer)
             && let Some(Apart::Repeated(holder)) = self.graph.repeated(step)
         {
-            let problem = self.apart(Apart::Repeated(holder), step, span);
+            let problem = items::apart(self.graph, Apart::Repeated(holder), step, span);
             return self.found.push(problem);
         }
         let second = match place.at {
@@ -414,6 +431,27 @@ impl<'n> Names<'n, '_> {
                 Diagnostic::error(Code::UNKNOWN_FIELD, segment(expr, reference, 2), message)
                     .also(self.graph.step(step).span(), "it is here")
                     .help(format!("`steps.{name}.items` is the list of its results, each with `{field}`")),
+            );
+            return;
+        }
+        if spec.action.is_group() && ["stdout", "stderr", "exit_code"].contains(&field.as_str()) {
+            let message = format!("step `{name}` holds other steps, so it has no `{field}` of its own");
+            self.found.push(
+                Diagnostic::error(Code::UNKNOWN_FIELD, segment(expr, reference, 2), message)
+                    .also(self.graph.step(step).span(), "it is here")
+                    .help(match spec.action {
+                        Action::Call(_) => "let the procedure return what is needed, under `outputs`",
+                        _ => "refer to a step in it",
+                    }),
+            );
+            return;
+        }
+        if field == "items" && !matches!(spec.action, Action::Each(_)) {
+            let message = format!("step `{name}` is not repeated, so it has no `items`");
+            self.found.push(
+                Diagnostic::error(Code::UNKNOWN_FIELD, segment(expr, reference, 2), message)
+                    .also(self.graph.step(step).span(), "it is here")
+                    .help("only a step with `for_each`, or on a group of targets, has `items`"),
             );
             return;
         }

@@ -1,7 +1,7 @@
 //! What has names of its own: a book or a procedure, and the outputs of a step.
 
 use crate::expr::Expr;
-use crate::model::{Action, Input, Procedure, Runbook, StepSpec, ValueTemplate};
+use crate::model::{Action, Input, Procedure, Runbook, Step, StepSpec, ValueTemplate};
 use crate::source::Spanned;
 
 /// A book or a procedure: what has names of its own.
@@ -46,4 +46,22 @@ pub(super) fn outputs<'a>(runbook: &'a Runbook, spec: &'a StepSpec) -> impl Iter
     own.chain(fields.iter().map(|field| field.name.value.as_str()))
         .chain(values.iter().map(|(name, _)| name.as_str()))
         .chain(returned)
+}
+
+/// Whether a step called `name` is among `steps` or below.
+pub(super) fn has_step(steps: &[Step], name: &str) -> bool {
+    let mut left: Vec<&Step> = steps.iter().collect();
+    while let Some(step) = left.pop() {
+        if step.spec.id.as_ref().is_some_and(|id| id.value == name) {
+            return true;
+        }
+        left.extend([&step.children, &step.rollback, &step.cleanup].into_iter().flatten());
+    }
+    false
+}
+
+/// The procedure that has a step called `name`.
+pub(super) fn in_a_procedure<'a>(runbook: &'a Runbook, name: &str) -> Option<&'a str> {
+    let procedure = runbook.procedures.iter().find(|procedure| has_step(&procedure.steps, name))?;
+    Some(&procedure.name.value)
 }

@@ -19,8 +19,12 @@ pub struct Unread {
     pub secrets: bool,
     /// Whether contacts or channels were refused where they are declared.
     pub contacts: bool,
-    /// Whether `item` in expressions was refused where it is declared.
-    pub item: bool,
+    /// What steps are repeated for.
+    pub items: Names,
+    /// Procedures.
+    pub procedures: Names,
+    /// Places of calls whose `with` was refused.
+    pub calls: HashSet<Span>,
     /// Places of steps whose `needs` are not known.
     pub needs: HashSet<Span>,
 }

@@ -180,6 +180,8 @@ fn nodes(graph: &Graph<'_>, selected: &[bool], procedures: &[Procedure]) -> (Vec
         let mut children = placed.children.clone();
         let mut template = None;
         let caller = placed.call.and_then(|call: NodeId| nodes.get(call.index()));
+        // What is repeated on targets of its own is told them when it is repeated.
+        let caller = caller.filter(|_| !graph.acts_on_members(id));
         if let Some(name) = caller.and_then(|caller: &Node| caller.spec.target.name()) {
             settle_targets(&mut spec, name);
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Frame, FrameId, FrameKind, Node, Plan};
 use crate::check::Role;
 use crate::ids::NodeId;
-use crate::model::{Action, Check, Each, Share, StepSpec, TargetRef};
+use crate::model::{Action, Check, Each, Over, Share, StepSpec, TargetRef};
 use crate::value::{Object, Value};
 
 /// One thing that a step is repeated for.
@@ -76,17 +76,20 @@ impl Plan {
         let mut copied = HashMap::new();
         let mut order = Vec::new();
         // A node stands before everything that belongs to it, in the copy as in the plan.
-        let mut left = vec![template];
-        while let Some(id) = left.pop() {
+        let mut left = vec![(template, item.target.as_deref())];
+        while let Some((id, target)) = left.pop() {
             copied.insert(id, NodeId::from_index(first + order.len()));
-            order.push(id);
+            order.push((id, target));
             let node = self.node(id);
             let below = [&node.children, &node.rollback, &node.cleanup].into_iter().flatten();
-            left.extend(below.chain(&node.template).rev());
+            // A step in it that acts on targets of its own is told them when it is repeated itself.
+            let own = matches!(&node.spec.action, Action::Each(Each { over: Over::Targets(_), .. }));
+            let template = node.template.iter().map(|id| (*id, target.filter(|_| !own)));
+            left.extend(below.map(|id| (*id, target)).chain(template).collect::<Vec<_>>().into_iter().rev());
         }
         let own_key = self.node(template).key.clone();
         let mut frames = HashMap::from([(around, frame)]);
-        for id in order {
+        for (id, target) in order {
             let mut node = self.node(id).clone();
             node.frame = self.copied_frame(node.frame, &mut frames, &copied);
             node.key = format!("{}{suffix}", without_each(&node.key, &own_key));
@@ -101,7 +104,7 @@ impl Plan {
             for list in [&mut node.needs, &mut node.children, &mut node.rollback, &mut node.cleanup] {
                 *list = list.iter().map(new).collect();
             }
-            if let Some(target) = &item.target {
+            if let Some(target) = target {
                 settle_targets(&mut node.spec, target);
             }
             self.nodes.push(node);

@@ -192,6 +192,14 @@ impl Plan {
         })
     }
 
+    /// The repetitions of the step that `holder` repeats, in order; pauses between them are left out.
+    pub fn repetitions(&self, holder: NodeId) -> &[NodeId] {
+        let node = self.node(holder);
+        // Repetitions stand first, each in a frame of its own; pauses stand in that of the holder.
+        let count = node.children.partition_point(|id| self.node(*id).frame != node.frame);
+        &node.children[..count]
+    }
+
     /// The top-level nodes of `role`, in the order written.
     pub fn roots(&self, role: Role) -> impl Iterator<Item = NodeId> + '_ {
         self.iter().filter(move |(_, n)| n.role == role && n.parent.is_none()).map(|(id, _)| id)

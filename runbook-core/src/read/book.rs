@@ -40,6 +40,7 @@ impl Reader<'_> {
         let meta = self.metadata(&fields);
         self.tables(&fields);
         self.resolve_groups();
+        self.included_procedures();
         let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
         if let Some(node) = fields.get("vars") {
             let vars = self.vars(node);
@@ -62,10 +63,11 @@ impl Reader<'_> {
         let finally = fields.get("finally").map(|node| self.steps(node, "`finally`")).unwrap_or_default();
         let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
         let outputs = outputs.into_iter().collect();
-        if self.shared.incomplete {
+        if self.shared.lacks_files {
             self.unread.vars.insert_all();
             self.unread.secrets = true;
             self.unread.contacts = true;
+            self.unread.procedures.insert_all();
         }
         let super::share::Shared { inventory, vars, procedures, secrets, contacts, channels, .. } =
             std::mem::take(&mut self.shared);

@@ -137,7 +137,7 @@ impl Reader<'_> {
                 if !members.is_empty() {
                     self.report(
                         Diagnostic::error(Code::BAD_GROUP, node.span, "a group of targets cannot stand here")
-                            .help("name one target; a step on a group has `target: group` itself"),
+                            .help("name one target here; a step that acts on all of a group names it under its own `target`"),
                     );
                 }
                 None

@@ -5,14 +5,14 @@ use super::keys;
 use super::places::Place;
 use super::reader::Reader;
 use crate::diag::{Code, Diagnostic};
-use crate::expr::Expr;
+use crate::expr::{Expr, Piece};
 use crate::ids::is_identifier;
 use crate::model::{
     Action, Call, Each, Effect, Over, Remedies, Rollout, Share, Step, StepSpec, TargetRef, ValueTemplate,
     WaitFor,
 };
 use crate::source::Spanned;
-use crate::value::Duration;
+use crate::value::{Duration, Object};
 use crate::yaml::Node;
 
 /// Names that `for_each` cannot give to its item, because they mean something else.
@@ -21,6 +21,14 @@ const TAKEN: [&str; 9] = ["inputs", "vars", "env", "run", "target", "steps", "re
 impl Reader<'_> {
     /// A decision table: each case a group of steps of its own.
     pub(super) fn choose(&mut self, node: &Node) -> Vec<Step> {
+        if node.as_map().is_some() {
+            let message = "`choose` must be a list of cases, found map";
+            self.report(
+                Diagnostic::error(Code::WRONG_TYPE, node.span, message).help("begin each case with `- `"),
+            );
+            self.unread_ids(node);
+            return Vec::new();
+        }
         let items = self.items(node, "`choose`");
         if items.is_empty() && node.as_seq().is_some() {
             self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, "`choose` holds no case"));
@@ -49,7 +57,11 @@ impl Reader<'_> {
                 let problem = bad("`otherwise` before other cases", fields.key_span("otherwise"));
                 self.report(problem.help("the first case that applies wins; move this one to the end"));
             }
-            (false, None) if !fields.has("otherwise") && !fields.hinted("when") => {
+            (false, None)
+                if !fields.has("otherwise")
+                    && !fields.hinted("when")
+                    && !fields.hinted("otherwise: true") =>
+            {
                 self.report(
                     bad("a case without a condition", node.span)
                         .help("add `when: …`, or `otherwise: true` to the last one"),
@@ -79,6 +91,13 @@ impl Reader<'_> {
     }
 
     pub(super) fn remedies(&mut self, node: &Node) -> Option<(Action, Vec<Step>)> {
+        if node.as_seq().is_some() {
+            let message = "`remedies` must be a map, found list";
+            let problem = Diagnostic::error(Code::WRONG_TYPE, node.span, message);
+            self.report(problem.help("write `remedies: {goal: …, rungs: […]}`"));
+            self.unread_ids(node);
+            return None;
+        }
         let fields = self.fields(node, "`remedies`", &[keys::REMEDIES])?;
         let goal = self.require(&fields, "goal", "`remedies`").map(|node| self.checks(node, "`goal`"));
         let rungs =
@@ -102,31 +121,60 @@ impl Reader<'_> {
                         .help("remedies are tried one after the other, as long as the goal is not reached"),
                 );
             }
-            // Their order is that of the ladder, not of edges.
-            child.needs = Some(Vec::new());
+            child.needs = None;
         }
         Some((Action::Remedies(Remedies { goal: goal?, within, last_resort }), children))
     }
 
     pub(super) fn call(&mut self, node: &Node, around: &Fields<'_>) -> Option<Call> {
+        if node.as_map().is_some() {
+            let message = "`call` must be a name or a path, found map";
+            self.report(
+                Diagnostic::error(Code::WRONG_TYPE, node.span, message)
+                    .help("write `call: name`, and beside it `with: {input: value}`"),
+            );
+            return None;
+        }
         let name = self.spanned_text(node, "`call`")?;
-        let with = around.get("with").map(|node| self.with(node)).unwrap_or_default();
+        let with = match around.get("with").map(|node| self.with(node)) {
+            Some(None) => {
+                self.unread.calls.insert(name.span);
+                Vec::new()
+            }
+            with => with.flatten().unwrap_or_default(),
+        };
         let is_path =
             name.value.contains('/') || name.value.ends_with(".yaml") || name.value.ends_with(".yml");
         let procedure = if is_path { self.called_file(&name)? } else { name };
         Some(Call { procedure, with, inputs: Vec::new(), vars: Vec::new(), outputs: Vec::new() })
     }
 
-    fn with(&mut self, node: &Node) -> Vec<(Spanned<String>, ValueTemplate)> {
+    /// What is given to a call; none when that was refused.
+    fn with(&mut self, node: &Node) -> Option<Vec<(Spanned<String>, ValueTemplate)>> {
         let Some(map) = node.as_map() else {
             self.wrong_type(node, "`with`", "a map of inputs to values");
-            return Vec::new();
+            return None;
         };
-        map.iter().filter_map(|(name, node)| Some((name.clone(), self.value(node, "a value")?))).collect()
+        let given: Vec<_> = map
+            .iter()
+            .filter_map(|(name, node)| Some((name.clone(), self.value(node, "a value")?)))
+            .collect();
+        (given.len() == map.iter().count()).then_some(given)
     }
 
     pub(super) fn wait_for(&mut self, node: &Node) -> Option<WaitFor> {
         let fields = self.fields(node, "`wait`", &[keys::WAIT])?;
+        if let Some(pause) = fields.get("for")
+            && pause.as_scalar().is_some_and(|scalar| scalar.text().parse::<Duration>().is_ok())
+        {
+            let message = "`for` takes checks that must pass, found a duration";
+            let written = pause.as_scalar().map_or("", |scalar| scalar.text());
+            self.report(
+                Diagnostic::error(Code::WRONG_TYPE, pause.span, message)
+                    .help(format!("write `wait: {written}` for a pause")),
+            );
+            return None;
+        }
         let checks = self.require(&fields, "for", "`wait` with a map").map(|node| self.checks(node, "`for`"));
         let every = fields.get("every").and_then(|node| self.limit(node, "`every`"));
         let within = self
@@ -182,6 +230,15 @@ impl Reader<'_> {
     }
 
     fn for_each(&mut self, node: &Node) -> Option<Each> {
+        let each = self.items_of(node);
+        if each.is_none() {
+            // What it would have been repeated for is not known by any name.
+            self.unread.items.insert_all();
+        }
+        each
+    }
+
+    fn items_of(&mut self, node: &Node) -> Option<Each> {
         if node.as_seq().is_some() || node.as_scalar().is_some() {
             let over = self.list(node)?;
             return Some(Each {
@@ -195,7 +252,9 @@ impl Reader<'_> {
         let fields = self.fields(node, "`for_each`", &[keys::FOR_EACH])?;
         let name = fields.get("item").and_then(|node| self.spanned_text(node, "`item`"));
         if let Some(name) = &name {
-            self.identifier(name, "an item");
+            if !self.identifier(name, "an item") {
+                self.unread.items.insert_all();
+            }
             if TAKEN.contains(&name.value.as_str()) && name.value != "item" {
                 let message = format!("`{}` means something else in expressions", name.value);
                 self.report(
@@ -204,6 +263,9 @@ impl Reader<'_> {
             }
         }
         let over = self.require(&fields, "in", "`for_each`").and_then(|node| self.list(node));
+        if fields.get("item").is_some() != name.is_some() || fields.has_hints() {
+            self.unread.items.insert_all();
+        }
         let parallel = fields.get("parallel").and_then(|node| self.count(node, "`parallel`"));
         let max_failures = fields.get("max_failures").and_then(|node| self.share(node, "`max_failures`", 0));
         Some(Each {
@@ -217,22 +279,41 @@ impl Reader<'_> {
 
     /// A list, or an expression that yields one.
     fn list(&mut self, node: &Node) -> Option<Over> {
+        let what = "a list, or an expression that yields one";
         let bare = node.as_scalar().is_some_and(|scalar| !scalar.text().contains("${{"));
-        let list = if bare {
-            ValueTemplate::Text(self.expr(node, "a list")?.into())
-        } else {
-            self.value(node, "`for_each`")?
-        };
-        if let ValueTemplate::Value(value) = &list
-            && !value.is_array()
-        {
-            self.wrong_type(node, "`for_each`", "a list, or an expression that yields one");
+        if node.is_nothing() || node.as_map().is_some() {
+            self.wrong_type(node, "`for_each`", what);
             return None;
         }
-        Some(Over::Items(list))
+        if node.as_seq().is_some_and(<[_]>::is_empty) {
+            let message = "`for_each` holds no item, so the step would never run";
+            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, message));
+            return None;
+        }
+        if !bare {
+            let list = self.value(node, "`for_each`")?;
+            if matches!(&list, ValueTemplate::Text(text) if !matches!(text.pieces(), [Piece::Expr(_)])) {
+                self.wrong_type(node, "`for_each`", what);
+                return None;
+            }
+            return Some(Over::Items(list));
+        }
+        let expr = self.expr(node, "a list")?;
+        let fixed = expr.references().is_empty().then(|| expr.eval(&Object::new()).ok()).flatten();
+        if fixed.is_some_and(|value| !value.is_array()) {
+            self.wrong_type(node, "`for_each`", what);
+            return None;
+        }
+        Some(Over::Items(ValueTemplate::Text(expr.into())))
     }
 
     fn rollout(&mut self, node: &Node) -> Option<(Option<Rollout>, Share)> {
+        if let Some(size) = node.as_scalar().filter(|_| !node.is_nothing()) {
+            let message = "`rollout` must be a map, found text";
+            let help = format!("write `rollout: {{batch: {}}}`", size.text());
+            self.report(Diagnostic::error(Code::WRONG_TYPE, node.span, message).help(help));
+            return None;
+        }
         let fields = self.fields(node, "`rollout`", &[keys::ROLLOUT])?;
         let batches = fields.get("batch").map(|node| {
             let nodes = node.as_seq().unwrap_or(std::slice::from_ref(node));
@@ -257,7 +338,10 @@ impl Reader<'_> {
 
     /// A number, or a percentage.
     fn share(&mut self, node: &Node, what: &str, least: u32) -> Option<Share> {
-        let text = node.as_scalar().map_or("", |scalar| scalar.text());
+        let Some(text) = node.as_scalar().filter(|_| !node.is_nothing()).map(|scalar| scalar.text()) else {
+            self.wrong_type(node, what, "a number, or a part such as `25%`");
+            return None;
+        };
         let share = match text.strip_suffix('%') {
             Some(percent) => percent.trim().parse().ok().filter(|p| *p <= 100).map(Share::Percent),
             None => text.parse().ok().map(Share::Count),
@@ -269,9 +353,7 @@ impl Reader<'_> {
         if share.is_none() {
             let message = format!("{what} cannot be `{text}`");
             let problem = Diagnostic::error(Code::BAD_ROLLOUT, node.span, message);
-            self.report(
-                problem.help("write a number of targets such as `2`, or a part of them such as `25%`"),
-            );
+            self.report(problem.help("write a number such as `2`, or a part of all of them such as `25%`"));
         }
         share
     }
@@ -293,6 +375,11 @@ fn group(node: &Node, spec: StepSpec, children: Vec<Step>) -> Step {
 ///
 /// Conditions and questions that mention what it is repeated for are asked each time; others once.
 pub(super) fn repeated(mut step: Step, each: Each) -> Step {
+    // Elsewhere than on its members it looks from where the step around it acts.
+    let place = match (&each.over, &step.spec.target) {
+        (Over::Items(_), TargetRef::Named(_) | TargetRef::Around) => step.spec.target.clone(),
+        _ => TargetRef::local(),
+    };
     let names: Vec<String> = match &each.over {
         Over::Targets(_) => vec!["target".to_owned()],
         Over::Items(_) => {
@@ -328,6 +415,7 @@ pub(super) fn repeated(mut step: Step, each: Each) -> Step {
         confirm,
         on_failure: std::mem::take(&mut spec.on_failure),
         effect: Effect::Read,
+        target: place,
         ..StepSpec::plain(Action::Each(each))
     };
     let needs = step.needs.take();

@@ -25,6 +25,13 @@ pub(super) fn foreign_key(what: &str, key: &str) -> Option<&'static str> {
         "`defaults`" => in_command(key),
         "an assertion" => in_assertion(key),
         "a text matcher" => in_matcher(key),
+        "`for_each`" => in_for_each(key),
+        "`rollout`" => in_rollout(key),
+        "a case" => in_case(key),
+        "`remedies`" => in_remedies(key),
+        "`wait`" => in_wait(key),
+        "a procedure" => in_procedure(key),
+        "a target" => in_target(key),
         _ => None,
     }
 }
@@ -53,6 +60,16 @@ fn in_step(key: &str) -> Option<&'static str> {
         }
         "retries" | "retry_policy" => "write `retry: {attempts: 3, every: 5s}`",
         "loop" | "with_items" | "foreach" => "write `for_each: {item: name, in: list}`",
+        "serial" | "throttle" | "batch" | "batch_size" => "write `rollout: {batch: 1}`",
+        "switch" | "case" | "cases" => {
+            "write `choose: [{when: …, steps: […]}, {otherwise: true, steps: […]}]`"
+        }
+        "include_tasks" | "import_tasks" | "include_role" | "procedure" => {
+            "a procedure or another runbook is called with `call`"
+        }
+        "vars" | "args" | "inputs" | "params" => {
+            "what a procedure is given is written under `with`, what a step computes under `set`"
+        }
         "delay" | "sleep" | "pause" => "write a step `wait: 30s`, or `settle: 5s` before a verification",
         "undo" | "compensate" => "steps that undo a step are written under `rollback`",
         "approval" | "approve" | "gate" => "a gate is written under `confirm`",
@@ -152,6 +169,88 @@ fn in_matcher(key: &str) -> Option<&'static str> {
         "eq" | "is" => "the whole text is written under `equals`",
         "includes" | "has" | "in" => "a part of the text is written under `contains`",
         "not_contains" | "excludes" => "write `not_matches` with a regular expression",
+        _ => return None,
+    })
+}
+
+fn in_for_each(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "items" | "list" | "over" | "values" | "of" | "from" => "the list is written under `in`",
+        "as" | "name" | "var" | "loop_var" | "variable" => "what expressions call the item is `item`",
+        "concurrency" | "workers" | "max_parallel" | "maxParallel" | "batch" | "limit" => {
+            "how many run at once is `parallel`"
+        }
+        "max_fail_percentage" | "ignore_errors" | "on_failure" => "how many may fail is `max_failures`",
+        _ => return None,
+    })
+}
+
+fn in_rollout(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "serial" | "parallel" | "max_parallel" | "maxUnavailable" | "maxSurge" | "size" | "batches"
+        | "canary" => "how many at once is `batch`: `1`, `25%` or `[1, 25%, 100%]`",
+        "max_fail_percentage" | "max_fail" | "failures" | "tolerate" => "how many may fail is `max_failures`",
+        "delay" | "wait" | "sleep" | "interval" | "between" => "the time between two batches is `pause`",
+        _ => return None,
+    })
+}
+
+fn in_case(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "if" | "case" | "condition" | "test" | "is" => "the condition is `when`",
+        "else" | "default" | "fallback" => "the last case, for everything else, has `otherwise: true`",
+        "then" | "do" | "tasks" | "body" | "run" | "call" | "manual" | "set" | "parallel" => {
+            "what a case does is a list under `steps`"
+        }
+        "name" => "a case has a `title` for people",
+        _ => return None,
+    })
+}
+
+fn in_remedies(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "steps" | "tries" | "actions" | "ladder" | "try" => "the remedies are a list of steps under `rungs`",
+        "until" | "check" | "checks" | "verify" | "when" => "what is to be reached is `goal`",
+        "timeout" | "deadline" => "the time in which remedies begin is `within`",
+        "else" | "otherwise" | "on_failure" | "escalate" | "finally" => {
+            "the steps that follow when no remedy helped are `on_exhausted`"
+        }
+        "every" | "delay" | "pause" | "settle" => {
+            "a remedy that takes a while gets a `settle`, or the goal a `retry`"
+        }
+        "attempts" | "retry" => "each remedy is tried once; put `retry` on the remedy",
+        _ => return None,
+    })
+}
+
+fn in_wait(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "until" | "check" | "checks" | "condition" | "goal" => "what is waited for is written under `for`",
+        "timeout" | "max" | "at_most" | "deadline" | "limit" => "how long to wait at most is `within`",
+        "interval" | "delay" | "sleep" | "pause" | "poll" => "the pause between two looks is `every`",
+        _ => return None,
+    })
+}
+
+fn in_procedure(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "params" | "parameters" | "args" | "arguments" | "with" => "what it takes is declared under `inputs`",
+        "tasks" | "body" | "do" => "what it does is written under `steps`",
+        "returns" | "return" | "results" => "what it returns is declared under `outputs`",
+        "target" => "a procedure acts where the step that calls it acts, or where its own steps say",
+        _ => return None,
+    })
+}
+
+fn in_target(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "host" | "hostname" | "address" | "ip" | "user" | "port" | "ansible_host" | "ansible_user" => {
+            "how it is reached is written under `ssh`: `{ssh: {host: …, user: …}}`"
+        }
+        "docker" => "a container is `{container: {name: …}}`",
+        "workdir" | "directory" | "dir" => "the working directory is `cwd`",
+        "hosts" | "members" => "several targets are declared under `groups`",
+        "labels" | "facts" => "what expressions see as `target.vars` is written under `vars`",
         _ => return None,
     })
 }

@@ -15,12 +15,14 @@ mod share;
 mod step;
 mod suite;
 
+use std::collections::HashSet;
+
 use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
 use crate::model::{Retry, Runbook, Shell, Suite, TargetRef};
-use crate::source::{Source, Sources};
+use crate::source::{Source, SourceId, Sources};
 use crate::value::Duration;
 use crate::yaml;
 
@@ -112,7 +114,7 @@ pub fn parse_with(name: &str, text: &str, kinds: &Kinds, files: &dyn Files) -> L
     let id = sources.add(Source::new(name, text));
     let mut found = Diagnostics::default();
     let root = yaml::parse(id, text, &mut found);
-    let partial = found.iter().any(|problem| LEAVES_OUT.contains(&problem.code));
+    let is_partial = found.iter().any(|problem| LEAVES_OUT.contains(&problem.code));
     let mut reader = reader::Reader {
         kinds,
         found: &mut found,
@@ -128,20 +130,34 @@ pub fn parse_with(name: &str, text: &str, kinds: &Kinds, files: &dyn Files) -> L
     };
     let runbook = root.and_then(|root| reader.book(root));
     let unread = reader.unread;
-    if let Some(runbook) = runbook.as_ref().filter(|_| !partial) {
+    if let Some(runbook) = runbook.as_ref().filter(|_| !is_partial) {
         check::check(runbook, &unread, &mut found);
     }
     let unusable = found.has_errors();
     let mut diagnostics = found.into_sorted();
-    if partial {
-        diagnostics.retain(|problem| !SEEMS_TO_LACK.contains(&problem.code));
-        let broken = diagnostics.iter().find(|problem| problem.code == Code::YAML_SYNTAX);
-        if let Some(end) = broken.map(|problem| problem.primary.span.start as usize) {
-            diagnostics
-                .retain(|problem| problem.code == Code::YAML_SYNTAX || !breaks_off(problem, text, end));
+    withdraw_what_seems_to_lack(&mut diagnostics, &sources);
+    Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics }
+}
+
+/// Where a file was not read to its end, what seems to be missing in it may be there.
+fn withdraw_what_seems_to_lack(diagnostics: &mut Vec<Diagnostic>, sources: &Sources) {
+    let source_of = |problem: &Diagnostic| problem.primary.span.source;
+    let broken: HashSet<SourceId> =
+        diagnostics.iter().filter(|problem| LEAVES_OUT.contains(&problem.code)).map(source_of).collect();
+    if broken.is_empty() {
+        return;
+    }
+    diagnostics.retain(|p| !(broken.contains(&source_of(p)) && SEEMS_TO_LACK.contains(&p.code)));
+    for file in broken {
+        let end = diagnostics.iter().find(|p| p.code == Code::YAML_SYNTAX && source_of(p) == file);
+        let end = end.map(|problem| problem.primary.span.start as usize);
+        if let (Some(end), Some(source)) = (end, sources.get(file)) {
+            diagnostics.retain(|problem| {
+                let elsewhere = problem.code == Code::YAML_SYNTAX || source_of(problem) != file;
+                elsewhere || !breaks_off(problem, source.text(), end)
+            });
         }
     }
-    Loaded { runbook: runbook.filter(|_| !unusable), sources, diagnostics }
 }
 
 /// What came of reading a file of tests.

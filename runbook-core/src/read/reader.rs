@@ -72,7 +72,6 @@ impl Reader<'_> {
                 Some((_, Support::Now)) => {}
                 Some((name, Support::Later)) => {
                     self.not_yet(key.span, &format!("`{name}`"));
-                    self.unread.item |= *name == "for_each";
                     self.unread_ids(value);
                 }
                 None if takes_actions && self.kinds.action(&key.value).is_some() => {}
@@ -109,7 +108,11 @@ impl Reader<'_> {
     }
 
     fn unknown_key(&mut self, key: &Spanned<String>, what: &str, keys: &[&[Key]], fields: &mut Fields<'_>) {
-        let names = || keys.iter().flat_map(|set| set.iter()).map(|(name, _)| *name);
+        let kinds = self.kinds;
+        let names = || {
+            let brought = (what == "a target").then(|| kinds.target_keys()).into_iter().flatten();
+            keys.iter().flat_map(|set| set.iter()).map(|(name, _)| *name).chain(brought)
+        };
         let message = format!("{what} has no key `{}`", key.value);
         let problem = Diagnostic::error(Code::UNKNOWN_KEY, key.span, message);
         let foreign = |key: &str| foreign_key(what, key).map(str::to_owned);
@@ -125,6 +128,9 @@ impl Reader<'_> {
         }
         match problem.help.first() {
             Some(hint) => {
+                if hint.contains("`for_each`") || hint.contains("`for_each: ") {
+                    self.unread.items.insert_all();
+                }
                 let actions = keys.iter().filter(|set| set.first().is_some_and(|(name, _)| *name == "run"));
                 let mut actions = actions.flat_map(|set| set.iter());
                 fields.puzzling |= actions.any(|(name, _)| hint.contains(&format!("`{name}`")));
@@ -137,7 +143,10 @@ impl Reader<'_> {
                 let offered =
                     keys.iter().flat_map(|set| set.iter()).filter(|(_, support)| *support == Support::Now);
                 let offered: Vec<_> = offered.map(|(name, _)| *name).collect();
-                problem = problem.help(format!("known keys: {}", offered.join(", ")));
+                problem = problem.help(match offered.is_empty() {
+                    true => format!("{what} takes no keys"),
+                    false => format!("known keys: {}", offered.join(", ")),
+                });
             }
         }
         self.report(problem);

@@ -1,6 +1,17 @@
 //! Sets of targets as they are written: `web`, `web:db`, `web:!web1`, `web:&eu`, `web.first`, `web.rest`.
 
 use crate::ids::is_identifier;
+use crate::source::Spanned;
+
+/// A group as it is written, until all are known.
+#[derive(Clone, Debug)]
+pub(super) struct WrittenGroup {
+    pub(super) name: Spanned<String>,
+    /// Its members, each with its place.
+    pub(super) parts: Vec<Spanned<TargetSet>>,
+    /// The targets in it, once that is known; none when it names something that is not.
+    pub(super) resolved: Option<Option<Vec<String>>>,
+}
 
 /// A set of targets, as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,11 @@
 //! What several runbooks share: included files, targets, groups, procedures.
 
+use std::collections::HashSet;
+
 use super::fields::Fields;
 use super::keys;
 use super::reader::Reader;
-use super::sets::TargetSet;
+use super::sets::WrittenGroup;
 use super::{Defaults, File};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
@@ -20,7 +22,9 @@ const MOST_FILES: usize = 200;
 pub(super) struct Shared {
     pub(super) inventory: Inventory,
     /// Groups as they are written, until all are known.
-    pub(super) groups: Vec<(Spanned<String>, TargetSet, Span)>,
+    pub(super) groups: Vec<WrittenGroup>,
+    /// Names of targets and groups whose declaration was refused.
+    pub(super) refused: HashSet<String>,
     pub(super) vars: Vec<(Spanned<String>, ValueTemplate)>,
     pub(super) procedures: Vec<Procedure>,
     pub(super) secrets: Vec<(Spanned<String>, SecretSource)>,
@@ -32,6 +36,12 @@ pub(super) struct Shared {
     pub(super) open: Vec<String>,
     /// Whether something was refused that may have defined targets.
     pub(super) incomplete: bool,
+    /// Whether a file is missing that may have defined anything.
+    pub(super) lacks_files: bool,
+    /// Files of which the tree does not hold everything.
+    pub(super) broken: HashSet<String>,
+    /// Included files whose procedures are read once all targets are known.
+    pending: Vec<(String, Node)>,
 }
 
 impl Shared {
@@ -50,21 +60,36 @@ impl Reader<'_> {
             Some(_) => std::slice::from_ref(node),
             None => self.items(node, "`include`"),
         };
+        self.lacks_files(node.as_map().is_some());
         for node in nodes {
-            let Some(path) = self.spanned_text(node, "a path in `include`") else { continue };
+            let Some(path) = self.spanned_text(node, "a path in `include`") else {
+                self.lacks_files(true);
+                continue;
+            };
             let Some((file, root)) = self.open_file(&path) else { continue };
             if let Some(root) = root {
                 self.included(&root, &path);
+                self.shared.pending.push((file.clone(), root));
             }
             self.shared.open.retain(|open| *open != file);
         }
+    }
+
+    /// Whether the file that is being read lacks something, so that nothing is to be concluded from it.
+    fn in_broken_file(&self) -> bool {
+        self.shared.open.last().is_some_and(|open| self.shared.broken.contains(open))
+    }
+
+    fn lacks_files(&mut self, lacks: bool) {
+        self.shared.lacks_files |= lacks;
+        self.shared.incomplete |= lacks;
     }
 
     /// Reads the file at `path`, relative to the file that names it. The tree is absent when it was read before.
     fn open_file(&mut self, path: &Spanned<String>) -> Option<(String, Option<Node>)> {
         let from = self.shared.open.last().cloned().unwrap_or_default();
         let refused = |reader: &mut Self, code, message: String, help: &str| {
-            reader.shared.incomplete = true;
+            reader.lacks_files(true);
             reader.report(Diagnostic::error(code, path.span, message).help(help));
             None
         };
@@ -79,7 +104,8 @@ impl Reader<'_> {
         if let Some(at) = self.shared.open.iter().position(|open| *open == name) {
             let mut circle = self.shared.open[at..].to_vec();
             circle.push(name);
-            let message = format!("files that include each other in a circle: {}", circle.join(" → "));
+            let message =
+                format!("files that include or call each other in a circle: {}", circle.join(" → "));
             return refused(self, Code::INCLUDE_CIRCLE, message, "move what both need into a third file");
         }
         if self.shared.files.contains(&name) {
@@ -93,7 +119,13 @@ impl Reader<'_> {
         self.shared.open.push(name.clone());
         let id: SourceId = self.sources.add(Source::new(name.clone(), text.as_str()));
         let root = yaml::parse(id, &text, self.found);
-        self.shared.incomplete |= root.is_none();
+        let broken = |problem: &Diagnostic| {
+            problem.primary.span.source == id && super::LEAVES_OUT.contains(&problem.code)
+        };
+        if root.is_none() || self.found.iter().any(broken) {
+            self.shared.broken.insert(name.clone());
+            self.lacks_files(true);
+        }
         Some((name, root))
     }
 
@@ -118,12 +150,6 @@ impl Reader<'_> {
                         let vars = self.vars(node);
                         self.add_vars(vars);
                     }
-                    let defaults = std::mem::take(&mut self.defaults);
-                    if let Some(node) = fields.get("defaults") {
-                        self.defaults = self.read_defaults(node);
-                    }
-                    self.procedures(&fields);
-                    self.defaults = defaults;
                 }
             }
             "Policy" => self.not_yet(path.span, "an included policy"),
@@ -132,7 +158,7 @@ impl Reader<'_> {
                 self.report(Diagnostic::error(Code::INCLUDE_FAILED, path.span, message));
             }
             other => {
-                self.shared.incomplete = true;
+                self.lacks_files(true);
                 let found = if other.is_empty() {
                     "it has no `kind`".to_owned()
                 } else {
@@ -144,6 +170,26 @@ impl Reader<'_> {
                         .help("begin the file with `apiVersion: runbook/v1` and `kind: Inventory`"),
                 );
             }
+        }
+    }
+
+    /// The procedures of all files included so far.
+    pub(super) fn included_procedures(&mut self) {
+        for (file, root) in std::mem::take(&mut self.shared.pending) {
+            let Some(map) = root.as_map() else { continue };
+            let is_book = map.get("kind").and_then(Node::as_str) == Some("Runbook");
+            if !is_book || map.get("procedures").is_none() {
+                continue;
+            }
+            let fields = Fields::unchecked(map, root.span);
+            self.shared.open.push(file.clone());
+            let defaults = std::mem::take(&mut self.defaults);
+            if let Some(node) = fields.get("defaults") {
+                self.defaults = self.read_defaults(node);
+            }
+            self.procedures(&fields);
+            self.defaults = defaults;
+            self.shared.open.retain(|open| *open != file);
         }
     }
 
@@ -257,6 +303,8 @@ impl Reader<'_> {
     pub(super) fn procedures(&mut self, fields: &Fields<'_>) {
         let Some(node) = fields.get("procedures") else { return };
         let Some(map) = node.as_map() else {
+            self.unread.procedures.insert_all();
+            self.unread_ids(node);
             return self.wrong_type(node, "`procedures`", "a map of names to lists of steps");
         };
         for (name, node) in map.iter() {
@@ -267,8 +315,9 @@ impl Reader<'_> {
                 self.defined_twice("procedure", name, first);
                 continue;
             }
-            if let Some(procedure) = self.procedure(name, node) {
-                self.shared.procedures.push(procedure);
+            match self.procedure(name, node) {
+                Some(procedure) if !self.in_broken_file() => self.shared.procedures.push(procedure),
+                _ => self.unread.procedures.insert(&name.value),
             }
         }
     }
@@ -294,6 +343,10 @@ impl Reader<'_> {
             procedure.steps = self.steps(node, "a procedure");
             return Some(procedure);
         }
+        if node.as_map().is_none() {
+            self.wrong_type(node, "a procedure", "a list of steps, or a map with `steps`");
+            return None;
+        }
         let fields = self.fields(node, "a procedure", &[keys::PROCEDURE])?;
         procedure.title = fields.get("title").and_then(|node| self.text(node, "`title`"));
         procedure.inputs = fields.get("inputs").map(|n| self.inputs(n, "an input")).unwrap_or_default();
@@ -314,11 +367,16 @@ impl Reader<'_> {
             let defaults = std::mem::take(&mut self.defaults);
             let depth = std::mem::take(&mut self.depth);
             let place = self.shared.procedures.len();
-            if let Some(procedure) = self.book_as_procedure(&own, &root) {
-                self.shared.procedures.insert(place.min(self.shared.procedures.len()), procedure);
+            match self.book_as_procedure(path, &own, &root) {
+                Some(procedure) if !self.in_broken_file() => {
+                    self.shared.procedures.insert(place.min(self.shared.procedures.len()), procedure);
+                }
+                _ => self.unread.procedures.insert(&own.value),
             }
             (self.defaults, self.depth) = (defaults, depth);
             self.shared.open.retain(|open| *open != name);
+        } else if self.unread.procedures.contains(&name) {
+            return Some(own);
         } else if !self.shared.procedures.iter().any(|procedure| procedure.name.value == name) {
             let message = format!("`{}` is included, so it cannot be called", path.value);
             self.report(
@@ -330,7 +388,22 @@ impl Reader<'_> {
         Some(own)
     }
 
-    fn book_as_procedure(&mut self, name: &Spanned<String>, root: &Node) -> Option<Procedure> {
+    fn book_as_procedure(
+        &mut self,
+        path: &Spanned<String>,
+        name: &Spanned<String>,
+        root: &Node,
+    ) -> Option<Procedure> {
+        let kind = root.as_map().and_then(|map| map.get("kind")).and_then(Node::as_str);
+        if let Some(kind @ ("Inventory" | "Policy" | "RunbookTest")) = kind {
+            let message = format!("`{}` cannot be called: its kind is `{kind}`", path.value);
+            let problem = Diagnostic::error(Code::INCLUDE_FAILED, path.span, message);
+            self.report(match kind {
+                "RunbookTest" => problem.help("call the runbook that it tests"),
+                _ => problem.help("name it under `include`, and call a procedure or a runbook"),
+            });
+            return None;
+        }
         if !self.header(root) {
             return None;
         }
@@ -339,6 +412,7 @@ impl Reader<'_> {
         let groups = self.shared.groups.len();
         self.tables(&fields);
         self.resolve_groups_from(groups);
+        self.included_procedures();
         // Variables of files that it includes are its own.
         let mut vars = self.shared.vars.split_off(before);
         for key in ["on_failure", "lock", "escalation"] {

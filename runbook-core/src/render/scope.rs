@@ -146,7 +146,15 @@ impl Scopes {
         let around = plan.frames_around(frame);
         let in_frame = |frame: FrameId| self.by_id.get(&(frame, name.to_owned())).copied();
         let is_call = plan.call_around(frame).is_some();
-        let seen = around.map(|(id, _)| id).find_map(in_frame);
+        let own = |around: &Frame| match &around.kind {
+            FrameKind::Item { holder, index, .. } => {
+                let holder = plan.node(*holder);
+                let named = holder.spec.id.as_ref().is_some_and(|id| id.value == name);
+                holder.children.get(*index as usize).copied().filter(|_| named)
+            }
+            FrameKind::Call { .. } => None,
+        };
+        let seen = around.map(|(id, frame)| in_frame(id).or_else(|| own(frame))).find_map(|found| found);
         seen.or_else(|| if is_call { None } else { in_frame(FrameId::BOOK) })
     }
 }

@@ -138,6 +138,18 @@ impl Machine {
         matches!(node.phase, Phase::Rest(end) if end.is_good() || node.tolerated)
     }
 
+    /// Whether nobody waits for `need` any more: the run goes on past it, or past a group around it.
+    pub(super) fn is_released(&self, need: NodeId) -> bool {
+        let mut here = Some(need);
+        while let Some(id) = here {
+            if self.is_survived(id) {
+                return true;
+            }
+            here = self.plan().node(id).parent;
+        }
+        false
+    }
+
     fn may_start(&self, id: NodeId) -> bool {
         self.state.container(self.container_of(id)).open && !self.is_halted(id) && self.is_its_turn(id)
     }

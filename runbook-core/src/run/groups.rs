@@ -60,17 +60,17 @@ impl Machine {
                 !(remedies.last_resort && self.place_in(group, id) == last)
             }
             Some((group, Action::Each(each))) => {
-                let members = &self.plan().node(group).children;
-                self.failures_in(group) < Plan::survivable(each, members.len())
+                let is_pause = self.plan().node(id).frame == self.plan().node(group).frame;
+                !is_pause
+                    && self.failures_in(group) < Plan::survivable(each, self.plan().repetitions(group).len())
             }
             _ => false,
         }
     }
 
     fn failures_in(&self, group: NodeId) -> usize {
-        let members = &self.plan().node(group).children;
         let failed = |id: &&NodeId| matches!(self.state.node(**id).phase, Phase::Rest(end) if !end.is_good());
-        members.iter().filter(failed).count()
+        self.plan().repetitions(group).iter().filter(failed).count()
     }
 
     /// Whether `id` repeats a step and has survived a failure of it.
@@ -78,7 +78,7 @@ impl Machine {
         if !matches!(self.plan().node(id).spec.action, Action::Each(_)) {
             return false;
         }
-        let (failed, all) = (self.failures_in(id), self.plan().node(id).children.len());
+        let (failed, all) = (self.failures_in(id), self.plan().repetitions(id).len());
         if failed > 0 {
             self.node_mut(id).reason = Some(format!("{failed} of {all} failed"));
         }
@@ -120,13 +120,21 @@ impl Machine {
         let before = self.plan.nodes.len();
         Arc::make_mut(&mut self.plan).grow(id, items);
         let plan = Arc::clone(&self.plan);
+        let mut waits_for: Vec<Vec<NodeId>> = Vec::with_capacity(plan.nodes.len() - before);
+        for (_, node) in plan.iter().skip(before) {
+            self.state.nodes.push(NodeState::default());
+            waits_for.push(node.needs.clone());
+        }
+        // What stands outside of the step may have ended long ago, and will not do so again.
+        for needs in &mut waits_for {
+            needs.retain(|need| !self.is_released(*need));
+        }
         let shape = Arc::make_mut(&mut self.shape);
         shape.dependents.resize(plan.nodes.len(), Vec::new());
-        for (id, node) in plan.iter().skip(before) {
-            self.state.nodes.push(NodeState::default());
-            self.state.waiting_for.push(node.needs.len() as u32);
-            for need in &node.needs {
-                shape.dependents[need.index()].push(id);
+        for (index, needs) in waits_for.into_iter().enumerate() {
+            self.state.waiting_for.push(needs.len() as u32);
+            for need in needs {
+                shape.dependents[need.index()].push(NodeId::from_index(before + index));
             }
         }
         self.enter_gate(id, work);
@@ -135,6 +143,11 @@ impl Machine {
     /// All members of `group` have ended well enough.
     pub(super) fn group_goes_well(&mut self, group: NodeId, work: &mut Work) {
         let node = self.plan().node(group);
+        if matches!(node.spec.action, Action::Remedies(_)) {
+            // The last remedy has ended where nothing new begins: nobody knows whether it has helped.
+            self.node_mut(group).reason = Some("stopped before its goal was asked again".to_owned());
+            return self.rest(group, End::Cancelled, work);
+        }
         let skipped = |id: &NodeId| self.state.node(*id).phase == Phase::Rest(End::Skipped);
         if node.spec.action == Action::Choose && node.children.iter().all(skipped) {
             self.did_nothing(group);
@@ -188,17 +201,17 @@ impl Machine {
             "no remedy has helped"
         };
         self.node_mut(id).reason = Some(format!("{why}: {}", found.join("; ")));
-        let unused: Vec<NodeId> = members[begun as usize..remedies].to_vec();
+        if last_resort {
+            self.node_mut(id).remedies = members.len() as u32;
+        }
+        // While it is the goal's turn, the end of a remedy asks for nothing.
+        for remedy in members.iter().copied().take(remedies).skip(begun as usize) {
+            self.node_mut(remedy).reason = Some("too late".to_owned());
+            self.rest(remedy, End::Skipped, work);
+        }
         self.set_phase(id, Phase::Open);
         match members.last().copied().filter(|_| last_resort) {
-            Some(last) => {
-                self.node_mut(id).remedies = members.len() as u32;
-                for remedy in unused {
-                    self.node_mut(remedy).reason = Some("too late".to_owned());
-                    self.rest(remedy, End::Skipped, work);
-                }
-                self.try_to_start(last, work);
-            }
+            Some(last) => self.try_to_start(last, work),
             None => self.group_fails(id, work),
         }
     }

@@ -86,16 +86,4 @@ impl Machine {
         }
         Ok(())
     }
-
-    /// Whether nobody waits for `need` any more: the run goes on past it, or past a group around it.
-    fn is_released(&self, need: NodeId) -> bool {
-        let mut here = Some(need);
-        while let Some(id) = here {
-            if self.is_survived(id) {
-                return true;
-            }
-            here = self.plan().node(id).parent;
-        }
-        false
-    }
 }

@@ -161,6 +161,10 @@ impl Machine {
             Event::TimedOut { node } => {
                 let limit = self.plan.node(*node).spec.timeout.map(|t| t.to_string()).unwrap_or_default();
                 self.node_mut(*node).reason = Some(format!("took longer than {limit}"));
+                // Whether the goal is reached by now does not matter any more.
+                if self.state.node(*node).phase == Phase::Goal {
+                    self.set_phase(*node, Phase::Open);
+                }
                 self.scope_fails(Container::Group(*node), *node, work);
                 self.cancel_waiting_checks(Container::Group(*node), "stopped", work);
             }

@@ -300,8 +300,12 @@ impl Machine {
                 fits(allowed && !manual && node.attempt + 1 == *attempt)
             }
             Event::Ended { node, attempt, result } => match phase(node) {
-                Some(Phase::Acting | Phase::Returning | Phase::Doubt(Doubt::Recovering)) => {
+                Some(Phase::Acting | Phase::Doubt(Doubt::Recovering)) => {
                     fits(state.node(*node).attempt == *attempt)
+                }
+                // It is computed by the engine itself, so its end is always known.
+                Some(Phase::Returning) => {
+                    fits(state.node(*node).attempt == *attempt && result.ending == Ending::Completed)
                 }
                 // What has no effect of its own, or did not begin, ends without a start.
                 Some(Phase::Ready { .. }) => fits(

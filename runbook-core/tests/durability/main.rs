@@ -5,6 +5,7 @@
 
 mod doubt;
 mod every_write;
+mod flow;
 mod orphans;
 mod random;
 mod support;

@@ -155,6 +155,12 @@ impl Place {
         }
     }
 
+    /// Where the one run stands, as its log says.
+    pub(crate) async fn carried_out(&self) -> Machine {
+        let store = self.store();
+        replayed(&store, &only_run(&store).await.unwrap()).await
+    }
+
     /// Whether the one run is over.
     pub(crate) async fn is_over(&self) -> bool {
         self.run().await.is_some()
@@ -307,10 +313,19 @@ async fn carry_out(engine: &Engine, dir: &Path, store: Arc<SqliteStore>) -> RunE
         }
     };
     let end = run.wait().await.unwrap();
-    let replayed = Machine::replay(end.machine.plan().clone(), &store.entries(&end.id).await.unwrap());
+    let replayed = replayed(&store, &end.id).await;
     assert_eq!(replayed.state(), end.machine.state(), "the log does not tell what happened");
+    // A stored plan has no places in the text.
+    let same = replayed.plan().to_json().unwrap() == end.machine.plan().to_json().unwrap();
+    assert!(same, "the log does not tell how the plan has grown");
     store.verify(&end.id).await.unwrap();
     end
+}
+
+/// What the stored plan and the log amount to.
+async fn replayed(store: &SqliteStore, run: &RunId) -> Machine {
+    let record = store.record(run).await.unwrap();
+    Machine::replay(Arc::new(Plan::from_json(&record.plan).unwrap()), &store.entries(run).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@ mod data;
 mod escalation;
 mod faults;
 mod files;
+mod flow;
 mod gates;
 mod locks;
 mod long;

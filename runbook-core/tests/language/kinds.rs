@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use runbook_core::diag::{Code, Diagnostic, Diagnostics};
-use runbook_core::kind::{ActionKind, Kinds};
+use runbook_core::kind::{ActionKind, Kinds, TargetKind};
 use runbook_core::model::Effect;
 use runbook_core::value::Value;
 use runbook_core::yaml::Node;
@@ -58,10 +58,27 @@ impl ActionKind for Siren {
     }
 }
 
-/// The kinds that the corpus is read with: no `http`, `docker` or `compose`, but `bell` and `siren`.
+/// `bench: {name: text}`, a place to act.
+struct Bench;
+
+impl TargetKind for Bench {
+    fn key(&self) -> &str {
+        "bench"
+    }
+
+    fn check(&self, params: &Node, found: &mut Diagnostics) {
+        if params.get("name").is_none() {
+            found.push(Diagnostic::error(Code::MISSING_KEY, params.span, "`bench` needs `name`"));
+        }
+    }
+}
+
+/// The kinds that the corpus is read with: no `http`, `docker` or `compose`, but `bell` and `siren`;
+/// no `ssh` or `container`, but `bench`.
 pub(crate) fn kinds() -> Kinds {
     let mut kinds = Kinds::default();
     kinds.add_action(Arc::new(Bell));
     kinds.add_action(Arc::new(Siren));
+    kinds.add_target(Arc::new(Bench));
     kinds
 }

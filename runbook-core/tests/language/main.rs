@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod corpus;
+mod files;
 mod kinds;
 mod limits;
 mod mutations;

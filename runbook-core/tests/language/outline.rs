@@ -27,6 +27,20 @@ pub(crate) fn outline(runbook: &Runbook) -> String {
     if let Some(escalation) = &runbook.escalation {
         writeln!(out, "escalation {}", serde_json::to_string(escalation).unwrap()).unwrap();
     }
+    for target in &runbook.inventory.targets {
+        let params = serde_json::to_string(&target.params).unwrap();
+        let vars = serde_json::to_string(&target.vars).unwrap();
+        writeln!(out, "target {}: {} {params} vars {vars}", target.name.value, target.kind).unwrap();
+    }
+    for (name, members) in &runbook.inventory.groups {
+        writeln!(out, "group {}: {}", name.value, members.join(", ")).unwrap();
+    }
+    for procedure in &runbook.procedures {
+        let inputs: Vec<_> = procedure.inputs.iter().map(|input| input.name.value.as_str()).collect();
+        let outputs: Vec<_> = procedure.outputs.iter().map(|(name, _)| name.value.as_str()).collect();
+        writeln!(out, "procedure {}({}) -> {}", procedure.name.value, inputs.join(", "), outputs.join(", "))
+            .unwrap();
+    }
     if let Some(lock) = &runbook.lock {
         writeln!(out, "lock {}", serde_json::to_string(lock).unwrap()).unwrap();
     }

@@ -25,7 +25,14 @@ fn one(out: &mut String, loaded: &Loaded, diagnostic: &Diagnostic) {
     let at = source.line_column(diagnostic.primary.span.start as usize);
     writeln!(out, "  --> {}:{}:{}", source.name(), at.line, at.column).unwrap();
     place(out, source, diagnostic.primary.span, '^', &diagnostic.primary.text);
+    let mut shown = diagnostic.primary.span.source;
     for label in &diagnostic.secondary {
+        let source = loaded.sources.get(label.span.source).expect("a source of the text");
+        if label.span.source != shown {
+            let at = source.line_column(label.span.start as usize);
+            writeln!(out, "  ::: {}:{}:{}", source.name(), at.line, at.column).unwrap();
+            shown = label.span.source;
+        }
         place(out, source, label.span, '-', &label.text);
     }
     for note in &diagnostic.notes {

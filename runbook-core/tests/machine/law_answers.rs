@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use runbook_core::ids::NodeId;
+use runbook_core::plan::Item;
 use runbook_core::run::{
     CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, Machine, Outcome, Resolution,
     StepResult, Undoing,
@@ -13,7 +14,7 @@ use crate::world::{World, attached, me, question, run};
 
 /// Any event at all, about any node, for `number`.
 fn any_event(number: u16, nodes: usize) -> Event {
-    let (kind, rest) = (number % 19, usize::from(number / 19));
+    let (kind, rest) = (number % 22, usize::from(number / 22));
     // One past the end too: a node that does not exist.
     let node = NodeId::from_index(rest % (nodes + 1));
     let rest = rest / (nodes + 1);
@@ -49,6 +50,9 @@ fn any_event(number: u16, nodes: usize) -> Event {
         15 => Event::RollbackDecided { decision: Undoing::Begin, by: me() },
         16 => Event::Interrupted { by: me() },
         17 => Event::Suspended { waiting: vec![node] },
+        18 => Event::Expanded { node, items: vec![Item { value: attempt.into(), target: None }; rest % 4] },
+        19 => Event::Called { node, inputs: Default::default(), vars: Default::default() },
+        20 => Event::Checked { node, stage: CheckStage::Goal, checks },
         _ => Event::Finished { outcome: outcomes[rest % 4], outputs: Default::default() },
     }
 }
@@ -58,12 +62,12 @@ fn a_refused_answer_leaves_no_trace_and_an_unwanted_one_no_damage() {
     for_plans(150, |plan, numbers| {
         let trace = run(plan, numbers, World { people: true, chaos: true });
         let mut next = numbers.iter().cycle();
-        let fresh = Machine::new(trace.plan.clone());
+        let fresh = Machine::new(trace.book.clone());
         for (end, mut machine) in std::iter::once(fresh).chain(trace.machines()).enumerate() {
             let at = trace.log[end.min(trace.log.len() - 1)].at;
             for _ in 0..12 {
                 let number = next.next().copied().unwrap_or(0).wrapping_mul(31).wrapping_add(end as u16 * 7);
-                let event = any_event(number, trace.plan.nodes.len());
+                let event = any_event(number, machine.plan().nodes.len());
                 let refused = machine.admit(&event).is_err();
                 let before = machine.state().clone();
                 machine.apply(&Entry { seq: end as u64 + 1, at, event: event.clone() });
@@ -84,6 +88,8 @@ fn an_answer_counts_once() {
             let repeats = match event {
                 Event::Attached { .. } | Event::Suspended { .. } | Event::GateOpened { .. } => true,
                 Event::Resolved { resolution, .. } => *resolution == Resolution::Unknown,
+                // A remedy that had nothing to do is followed by the same question.
+                Event::Checked { stage: CheckStage::Goal, .. } => true,
                 _ => false,
             };
             if repeats {

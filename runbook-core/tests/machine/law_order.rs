@@ -95,7 +95,8 @@ fn nothing_behind_a_gate_acts_without_an_approval_of_what_was_asked() {
                     }
                     _ => {}
                 }
-                let opens = node.spec.action.is_group() && trace.states[i].node(id).phase == Phase::Open;
+                let opens = node.spec.action.is_group()
+                    && matches!(trace.states[i].node(id).phase, Phase::Open | Phase::Goal);
                 law!(trace, approved || !opens, "entry {}: nobody approved the group", i + 1);
             }
         }
@@ -127,7 +128,7 @@ fn every_question_before_the_effect_is_asked_in_its_order() {
                     }
                     _ => {}
                 }
-                let opens = trace.states[i].node(id).phase == Phase::Open;
+                let opens = matches!(trace.states[i].node(id).phase, Phase::Open | Phase::Goal);
                 law!(trace, !opens || holds && to_do && may, "entry {}: a question was skipped", i + 1);
             }
         }

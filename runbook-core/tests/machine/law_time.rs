@@ -48,7 +48,7 @@ fn due(trace: &Trace, end: usize, want: &Want) -> Option<Timestamp> {
             let last = trace.log[..end].iter().rev().find(own)?;
             match &last.event {
                 Event::Ended { attempt, result, .. } if result.ending != Ending::Unknown => {
-                    let was = Machine::replay(trace.plan.clone(), &trace.log[..last.seq as usize - 1]);
+                    let was = Machine::replay(trace.book.clone(), &trace.log[..last.seq as usize - 1]);
                     let doubted = matches!(was.state().node(*id).phase, Phase::Doubt(_));
                     (!doubted || result.ending != Ending::NotStarted)
                         .then(|| after(last.at, retry.pause_after(*attempt)))
@@ -66,7 +66,7 @@ fn due(trace: &Trace, end: usize, want: &Want) -> Option<Timestamp> {
             Some(after(opened.unwrap(), trace.plan.node(*id).spec.confirm.as_ref().unwrap().timeout.unwrap()))
         }
         Want::TimeOut(id) => {
-            let opened = trace.states[..end].iter().position(|state| state.node(*id).phase == Phase::Open);
+            let opened = trace.states[..end].iter().position(|state| state.node(*id).attempt > 0);
             Some(after(trace.log[opened.unwrap()].at, trace.plan.node(*id).spec.timeout.unwrap()))
         }
         _ => None,

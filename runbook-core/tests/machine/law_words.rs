@@ -155,7 +155,7 @@ fn answers_for_something_else_are_refused() {
         for (last, machine) in trace.machines().enumerate() {
             let end = last + 1;
             let state = machine.state();
-            for (id, node) in trace.plan.iter() {
+            for (id, node) in machine.plan().iter() {
                 let now = state.node(id).attempt;
                 let ended =
                     |attempt| Event::Ended { node: id, attempt, result: Box::new(StepResult::success()) };

@@ -4,8 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
 use runbook_core::ids::NodeId;
-use runbook_core::model::{Action, Check, Confirm, Level, Retry, RollbackMode, StepFailure, StepSpec};
+use runbook_core::model::{
+    Action, Call, Check, Confirm, Each, Level, Over, Remedies, Retry, RollbackMode, Rollout, Share,
+    StepFailure, StepSpec,
+};
 use runbook_core::plan::{Node, Plan, PlanEscalation, Role};
+use runbook_core::source::{Span, Spanned};
 use runbook_core::value::Duration;
 use serde_json::json;
 
@@ -102,8 +106,19 @@ impl Book {
 
 struct Builder {
     nodes: Vec<Node>,
-    /// The nodes of the body so far, outer ones before inner ones.
+    /// The nodes of the body so far that can be named here, outer ones before inner ones.
     body: Vec<NodeId>,
+}
+
+/// What a step with others in it does with them.
+#[derive(Clone, Copy, PartialEq)]
+enum Holds {
+    InOrder,
+    SideBySide,
+    Cases,
+    Remedies,
+    Repeated,
+    Called,
 }
 
 impl Builder {
@@ -136,23 +151,106 @@ impl Builder {
                 self.body.push(id);
             }
             let around: Vec<NodeId> = around.iter().copied().chain([id]).collect();
-            let children = self.list(
-                &step.children,
-                role,
-                Some(id),
-                step.kind % 2 == 1,
-                &around,
-                &format!("{key}.steps"),
-            );
+            let children = self.children(step, role, id, &around, &key);
+            let repeats = step.holds() == Some(Holds::Repeated);
             let undo = Role::Rollback(id);
-            let rollback = self.list(&step.rollback, undo, None, false, &[], &format!("{key}.rollback"));
+            let (rollback, cleanup) = match repeats {
+                true => (&[][..], &[][..]),
+                false => (&step.rollback[..], &step.cleanup[..]),
+            };
+            let rollback = self.list(rollback, undo, None, false, &[], &format!("{key}.rollback"));
             let clean = Role::Cleanup(id);
-            let cleanup = self.list(&step.cleanup, clean, None, false, &[], &format!("{key}.cleanup"));
+            let cleanup = self.list(cleanup, clean, None, false, &[], &format!("{key}.cleanup"));
             let node = &mut self.nodes[id.index()];
-            (node.children, node.rollback, node.cleanup) = (children, rollback, cleanup);
+            (node.rollback, node.cleanup) = (rollback, cleanup);
+            match step.holds() {
+                Some(Holds::Repeated) => self.repeat(id, children),
+                _ => node.children = children,
+            }
             ids.push(id);
         }
         ids
+    }
+
+    fn children(
+        &mut self,
+        step: &Rough,
+        role: Role,
+        id: NodeId,
+        around: &[NodeId],
+        key: &str,
+    ) -> Vec<NodeId> {
+        let name = format!("{key}.steps");
+        let outside = self.body.len();
+        let Some(holds) = step.holds() else { return Vec::new() };
+        match holds {
+            Holds::InOrder | Holds::SideBySide => {
+                self.list(&step.children, role, Some(id), holds == Holds::SideBySide, around, &name)
+            }
+            Holds::Called => {
+                // What is called names only its own.
+                let outer = std::mem::take(&mut self.body);
+                let children = self.list(&step.children, role, Some(id), false, around, &name);
+                self.body = outer;
+                children
+            }
+            Holds::Repeated => {
+                let one = match &step.children[..] {
+                    [one] => one.clone(),
+                    several => Rough { children: several.to_vec(), ..Rough::plain(step.kind / 16 % 2) },
+                };
+                let one = match one.rollback.is_empty() && one.cleanup.is_empty() {
+                    true => Rough { rollback: step.rollback.clone(), cleanup: step.cleanup.clone(), ..one },
+                    false => one,
+                };
+                let children =
+                    self.list(&[Rough { needs: None, ..one }], role, Some(id), false, around, &name);
+                // Nothing outside can name one repetition.
+                self.body.truncate(outside);
+                children
+            }
+            Holds::Cases | Holds::Remedies => {
+                let last = step.children.len() - 1;
+                let mut ids: Vec<NodeId> = Vec::new();
+                let mut inner: Vec<NodeId> = Vec::new();
+                for (index, child) in step.children.iter().enumerate() {
+                    let child = match holds {
+                        Holds::Cases => child.as_case(index == last && step.rare(57, 1)),
+                        _ if index == last && step.last_resort() => child.as_last_resort(),
+                        _ => Rough { needs: None, ..child.clone() },
+                    };
+                    let name = format!("{name}{index}");
+                    let one = self.list(&[child], role, Some(id), false, around, &name);
+                    self.nodes[one[0].index()].needs = ids.last().copied().into_iter().collect();
+                    ids.extend(one);
+                    // One case cannot name another, nor one remedy another.
+                    inner.extend(self.body.drain(outside.min(self.body.len())..));
+                }
+                if role == Role::Body {
+                    self.body.extend(inner);
+                }
+                ids
+            }
+        }
+    }
+
+    /// Makes `id` the step that repeats its child, as the reader does: what belongs to the step is the child's.
+    fn repeat(&mut self, id: NodeId, children: Vec<NodeId>) {
+        let template = children[0];
+        assert!(self.nodes[id.index()].rollback.is_empty() && self.nodes[id.index()].cleanup.is_empty());
+        self.nodes[id.index()].template = Some(template);
+        self.nodes[template.index()].needs = Vec::new();
+        self.nodes[template.index()].spec.on_failure = StepFailure::Stop;
+        for index in template.index()..self.nodes.len() {
+            // What is not part of the run is left out as a whole.
+            self.nodes[index].selected = true;
+        }
+        let own = std::mem::replace(&mut self.nodes[id.index()].spec, spec());
+        let Action::Each(each) = own.action.clone() else { unreachable!() };
+        let mut holder = spec();
+        holder.action = Action::Each(each);
+        (holder.when, holder.confirm, holder.on_failure) = (own.when, own.confirm, own.on_failure);
+        self.nodes[id.index()].spec = holder;
     }
 
     /// Nodes written earlier in the body that are not around this one: no circle is possible.
@@ -167,6 +265,95 @@ impl Builder {
 }
 
 impl Rough {
+    /// A step, or a group, with nothing unusual.
+    fn plain(kind: u8) -> Rough {
+        Rough { kind, bits: 0, needs: None, children: Vec::new(), rollback: Vec::new(), cleanup: Vec::new() }
+    }
+
+    fn holds(&self) -> Option<Holds> {
+        if self.children.is_empty() {
+            return None;
+        }
+        Some(match self.kind % 16 {
+            4 | 5 => Holds::Cases,
+            6..9 => Holds::Remedies,
+            9..14 => Holds::Repeated,
+            14 | 15 => Holds::Called,
+            kind if kind % 2 == 1 => Holds::SideBySide,
+            _ => Holds::InOrder,
+        })
+    }
+
+    /// A case has a condition and steps, and nothing else.
+    fn as_case(&self, otherwise: bool) -> Rough {
+        let when = if otherwise { 0 } else { 7 << 3 };
+        Rough { bits: when, children: vec![Rough { needs: None, ..self.clone() }], ..Rough::plain(0) }
+    }
+
+    /// What follows when no remedy has helped is a list of steps, and nothing else.
+    fn as_last_resort(&self) -> Rough {
+        Rough { children: vec![Rough { needs: None, ..self.clone() }], ..Rough::plain(0) }
+    }
+
+    fn last_resort(&self) -> bool {
+        self.children.len() > 1 && self.rare(58, 1)
+    }
+
+    /// What it is repeated for, and how.
+    fn each(&self) -> Each {
+        let on_targets = self.rare(32, 1);
+        let over = match on_targets {
+            true => Over::Targets(
+                ["a", "b", "c", "d"].map(String::from)[..2 + (self.bits >> 35 & 7).min(2) as usize].to_vec(),
+            ),
+            false => Over::Items(serde_json::from_value(json!({"value": []})).unwrap()),
+        };
+        let batches = match self.bits >> 49 & 3 {
+            0 => vec![Share::Count(1)],
+            1 => vec![Share::Percent(50)],
+            2 => vec![Share::Count(1), Share::Percent(100)],
+            _ => vec![Share::Count(2)],
+        };
+        let pause = self.rare(28, 1).then(|| self.seconds(20));
+        Each {
+            over,
+            name: None,
+            parallel: (!on_targets).then_some(1 + (self.bits >> 33 & 3) as u32),
+            rollout: (on_targets && self.rare(34, 1)).then_some(Rollout { batches, pause }),
+            max_failures: match self.bits >> 53 & 7 {
+                3 | 4 => Share::Count(1),
+                5 => Share::Count(2),
+                6 => Share::Percent(50),
+                7 => Share::Percent(100),
+                _ => Share::Count(0),
+            },
+        }
+    }
+
+    fn group(&self, holds: Holds) -> Action {
+        match holds {
+            Holds::InOrder => Action::Group { parallel: false },
+            Holds::SideBySide => Action::Group { parallel: true },
+            Holds::Cases => Action::Choose,
+            Holds::Remedies => Action::Remedies(Remedies {
+                goal: vec![check()],
+                within: self.rare(49, 1).then(|| Duration::from_millis(1000 * (1 + (self.bits >> 51 & 3)))),
+                last_resort: self.last_resort(),
+            }),
+            Holds::Repeated => Action::Each(self.each()),
+            Holds::Called => Action::Call(Call {
+                procedure: Spanned::new("p".to_owned(), Span::default()),
+                with: Vec::new(),
+                inputs: Vec::new(),
+                vars: Vec::new(),
+                outputs: match self.rare(49, 1) {
+                    true => vec![("x".to_owned(), serde_json::from_value(json!("1")).unwrap())],
+                    false => Vec::new(),
+                },
+            }),
+        }
+    }
+
     /// Whether bits `at..` say so; false in the simplest step.
     fn rare(&self, at: u32, mask: u64) -> bool {
         self.bits >> at & mask == mask
@@ -178,8 +365,8 @@ impl Rough {
 
     fn spec(&self) -> StepSpec {
         let mut spec = spec();
-        if !self.children.is_empty() {
-            spec.action = Action::Group { parallel: self.kind % 2 == 1 };
+        if let Some(holds) = self.holds() {
+            spec.action = self.group(holds);
             if self.rare(44, 3) {
                 spec.timeout = Some(Duration::from_millis(3000 * (1 + (self.bits >> 46 & 7))));
             }

@@ -3,13 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use runbook_core::ids::NodeId;
+use runbook_core::model::{Action, Each, Share};
 use runbook_core::plan::Role;
 use runbook_core::run::{Choice, Doubt, End, Ending, Event, Outcome, Phase, Stage, Undoing};
 
 use crate::cases::for_many_runs;
-use crate::trace::Trace;
+use crate::trace::{Trace, ended_badly};
 
-const OFTEN: [&str; 28] = [
+const OFTEN: [&str; 45] = [
     "abandoned",
     "a blocked run",
     "a denied run",
@@ -38,6 +40,23 @@ const OFTEN: [&str; 28] = [
     "rollback put off",
     "three undone",
     "two cleaned up in a group",
+    "a loop in a loop",
+    "a window lets the next one begin",
+    "a window survives a failure",
+    "a repetition fails because of one failure too many",
+    "a pause between two batches",
+    "a third batch",
+    "a repetition of nothing",
+    "a step in a loop needs one outside",
+    "two repetitions undone",
+    "two repetitions cleaned up",
+    "a second case is taken",
+    "no case applies",
+    "a third remedy",
+    "a goal reached before the first remedy",
+    "a last resort",
+    "a remedy that would come too late",
+    "a call returns",
 ];
 
 fn happens(trace: &Trace, what: &str) -> bool {
@@ -48,6 +67,15 @@ fn happens(trace: &Trace, what: &str) -> bool {
         trace.states.iter().any(|state| state.nodes.iter().any(|node| wanted(&node.phase)))
     };
     let units = trace.units();
+    let plan = &trace.plan;
+    let loops: Vec<(&Each, &[NodeId])> = plan
+        .iter()
+        .filter_map(|(id, node)| match &node.spec.action {
+            Action::Each(each) => Some((each, plan.repetitions(id))),
+            _ => None,
+        })
+        .collect();
+    let in_loop = |id| plan.frames_around(plan.node(id).frame).next().is_some();
     match what {
         "abandoned" => outcome(Outcome::Abandoned),
         "a blocked run" => outcome(Outcome::Blocked),
@@ -101,6 +129,69 @@ fn happens(trace: &Trace, what: &str) -> bool {
             units.iter().filter(in_body).filter(|unit| trace.plan.node(unit.of).role == Role::Body).count()
                 >= 2
         }
+        "a loop in a loop" => plan.iter().any(|(id, node)| {
+            matches!(node.spec.action, Action::Each(_)) && in_loop(id) && !node.children.is_empty()
+        }),
+        "a window lets the next one begin" => loops.iter().any(|(each, members)| {
+            each.parallel.is_some_and(|parallel| members.len() > parallel as usize)
+                && members.iter().all(|member| trace.began(*member).is_some())
+        }),
+        "a window survives a failure" => loops.iter().any(|(each, members)| {
+            each.parallel == Some(1)
+                && members
+                    .windows(2)
+                    .any(|pair| ended_badly(state, pair[0]) && trace.began(pair[1]).is_some())
+        }),
+        "a repetition fails because of one failure too many" => loops.iter().any(|(each, members)| {
+            each.max_failures != Share::Count(0)
+                && members.iter().any(|member| ended_badly(state, *member) && !state.node(*member).tolerated)
+                && members.iter().any(|member| state.node(*member).tolerated)
+        }),
+        "a pause between two batches" => plan.iter().any(|(id, node)| {
+            node.key.contains(".pause") && state.node(id).phase == Phase::Rest(End::Succeeded)
+        }),
+        "a third batch" => loops.iter().any(|(each, members)| {
+            let sizes = each.rollout.as_ref().map(|rollout| rollout.sizes(members.len()));
+            sizes.is_some_and(|sizes| {
+                sizes.len() >= 3 && members.last().is_some_and(|last| trace.began(*last).is_some())
+            })
+        }),
+        "a repetition of nothing" => {
+            trace.has(|event| matches!(event, Event::Expanded { items, .. } if items.is_empty()))
+        }
+        "a step in a loop needs one outside" => plan.iter().any(|(id, node)| {
+            id.index() >= trace.book.nodes.len()
+                && node.needs.iter().any(|need| need.index() < trace.book.nodes.len())
+                && trace.began(id).is_some()
+        }),
+        "two repetitions undone" => loops.iter().any(|(_, members)| {
+            units.iter().filter(|unit| !unit.clean && members.contains(&unit.of)).count() >= 2
+        }),
+        "two repetitions cleaned up" => loops.iter().any(|(_, members)| {
+            units.iter().filter(|unit| unit.clean && members.contains(&unit.of)).count() >= 2
+        }),
+        "a second case is taken" => plan.iter().any(|(_, node)| {
+            node.spec.action == Action::Choose
+                && node.children.get(1).is_some_and(|case| trace.began(*case).is_some())
+        }),
+        "no case applies" => state.nodes.iter().any(|n| n.reason.as_deref() == Some("no case applies")),
+        "a third remedy" => plan.iter().any(|(_, node)| {
+            matches!(node.spec.action, Action::Remedies(_))
+                && node.children.get(2).is_some_and(|rung| trace.began(*rung).is_some())
+        }),
+        "a goal reached before the first remedy" => plan.iter().any(|(id, node)| {
+            matches!(node.spec.action, Action::Remedies(_))
+                && state.node(id).phase == Phase::Rest(End::AlreadyDone)
+                && state.node(id).attempt > 0
+        }),
+        "a last resort" => plan.iter().any(|(_, node)| {
+            matches!(&node.spec.action, Action::Remedies(remedies) if remedies.last_resort)
+                && node.children.last().is_some_and(|last| trace.began(*last).is_some())
+        }),
+        "a remedy that would come too late" => {
+            state.nodes.iter().any(|n| n.reason.as_deref() == Some("too late"))
+        }
+        "a call returns" => phase(&|phase| *phase == Phase::Returning),
         other => panic!("nobody knows when {other} happens"),
     }
 }

@@ -2,7 +2,7 @@
 
 use runbook_core::ids::NodeId;
 use runbook_core::plan::{Plan, Role};
-use runbook_core::run::{CheckStage, Ending, Event, Machine, Phase, Stage, State};
+use runbook_core::run::{CheckStage, End, Ending, Event, Machine, Phase, Stage, State};
 
 pub(crate) use crate::world::Trace;
 
@@ -42,10 +42,22 @@ pub(crate) fn node_of(event: &Event) -> Option<NodeId> {
         | Event::Started { node, .. }
         | Event::Ended { node, .. }
         | Event::Resolved { node, .. }
+        | Event::Expanded { node, .. }
+        | Event::Called { node, .. }
         | Event::Chosen { node, .. }
         | Event::TimedOut { node } => Some(*node),
         _ => None,
     }
+}
+
+/// Whether the node has been reached and is not at rest.
+pub(crate) fn is_under_way(state: &State, id: NodeId) -> bool {
+    !matches!(state.node(id).phase, Phase::Idle | Phase::Rest(_))
+}
+
+/// Whether the node ended badly, whatever that means to others.
+pub(crate) fn ended_badly(state: &State, id: NodeId) -> bool {
+    matches!(state.node(id).phase, Phase::Rest(end) if !end.is_good())
 }
 
 /// One unit of unwinding: the node it belongs to, and whether it cleans up.
@@ -70,7 +82,7 @@ impl Trace {
 
     /// The machine as it was after each entry.
     pub(crate) fn machines(&self) -> impl Iterator<Item = Machine> {
-        let mut machine = Machine::new(self.plan.clone());
+        let mut machine = Machine::new(self.book.clone());
         self.log.iter().map(move |entry| {
             machine.apply(entry);
             machine.clone()
@@ -85,7 +97,8 @@ impl Trace {
         let forward = match event {
             Event::Condition { .. } | Event::Unusable { .. } | Event::Started { .. } => true,
             Event::GateOpened { .. } | Event::GateDecided { .. } | Event::GateExpired { .. } => true,
-            Event::Checked { stage: CheckStage::Verify, .. } => false,
+            Event::Expanded { .. } | Event::Called { .. } => true,
+            Event::Checked { stage: CheckStage::Verify | CheckStage::Goal, .. } => false,
             Event::Checked { .. } => !matches!(phase, Phase::Doubt(_)),
             Event::Ended { .. } => matches!(phase, Phase::Ready { .. }),
             _ => false,
@@ -96,7 +109,10 @@ impl Trace {
     /// The entry with which the node first really began, if it ever did.
     pub(crate) fn began(&self, id: NodeId) -> Option<usize> {
         if self.plan.node(id).spec.action.is_group() {
-            return self.states.iter().position(|state| state.node(id).attempt > 0);
+            // A choice without a case, and a goal that is reached already, leave nothing behind.
+            let idle =
+                matches!(self.machine.state().node(id).phase, Phase::Rest(End::Skipped | End::AlreadyDone));
+            return self.states.iter().position(|state| state.node(id).attempt > 0).filter(|_| !idle);
         }
         let ending = |of: u32| {
             self.log.iter().rev().find_map(|entry| match &entry.event {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use runbook_core::ids::NodeId;
-use runbook_core::model::Action;
-use runbook_core::plan::{Plan, Role};
+use runbook_core::model::{Action, Each, Over};
+use runbook_core::plan::{Item, Plan, Role};
 use runbook_core::run::{
     Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, Machine, Phase,
     Resolution, State, StepResult, Undoing, Want,
@@ -33,6 +33,9 @@ impl Dice<'_> {
 /// A run with everything that was seen of it.
 #[derive(Debug)]
 pub(crate) struct Trace {
+    /// The plan before the run.
+    pub(crate) book: Arc<Plan>,
+    /// The plan as it has grown.
     pub(crate) plan: Arc<Plan>,
     pub(crate) log: Vec<Entry>,
     /// The state after each entry.
@@ -65,6 +68,7 @@ pub(crate) fn run(plan: Arc<Plan>, numbers: &[u16], world: World) -> Trace {
     let now = Timestamp::from_second(1_800_000_000).unwrap();
     let mut trace = Trace {
         machine: Machine::new(Arc::clone(&plan)),
+        book: Arc::clone(&plan),
         plan,
         log: Vec::new(),
         states: Vec::new(),
@@ -79,9 +83,11 @@ pub(crate) fn run(plan: Arc<Plan>, numbers: &[u16], world: World) -> Trace {
 impl Trace {
     /// A run that has come this far, taken up by another engine.
     pub(crate) fn resumed(plan: Arc<Plan>, log: &[Entry]) -> Trace {
+        let machine = Machine::replay(Arc::clone(&plan), log);
         let mut trace = Trace {
-            machine: Machine::replay(Arc::clone(&plan), log),
-            plan,
+            book: plan,
+            plan: Arc::clone(machine.plan()),
+            machine,
             log: log.to_vec(),
             states: Vec::new(),
             wants: Vec::new(),
@@ -115,6 +121,18 @@ impl Trace {
         }
         self.states.push(self.machine.state().clone());
         self.wants.push((self.now, wants));
+        if self.plan.nodes.len() != self.machine.plan().nodes.len() {
+            self.plan = Arc::clone(self.machine.plan());
+            self.pad();
+        }
+    }
+
+    /// Lets every state know every node: what was not there yet was idle.
+    pub(crate) fn pad(&mut self) {
+        let nodes = self.plan.nodes.len();
+        for state in &mut self.states {
+            state.nodes.resize_with(nodes, Default::default);
+        }
     }
 
     /// The log, for people who look for the reason of a failed law.
@@ -131,8 +149,10 @@ impl Trace {
     }
 
     fn go_on(&mut self, dice: &mut Dice<'_>, world: World) {
-        let most = dice.numbers.len() + 60 * self.plan.nodes.len() + 200;
-        for _ in 0..most {
+        let numbers = dice.numbers.len();
+        let mut steps = 0;
+        while steps < numbers + 60 * self.plan.nodes.len() + 200 {
+            steps += 1;
             if self.machine.state().finished.is_some() {
                 if !(world.chaos && dice.one_of(4) == 3 && self.come_back_later()) {
                     return;
@@ -231,9 +251,28 @@ impl Trace {
         match want {
             Want::CheckBook => Event::BookChecked { checks: checks(dice.one_of(6) < 5, dice) },
             Want::Evaluate(node) => match dice.one_of(8) {
+                3..6 if self.is_case(*node) => Event::Condition { node: *node, holds: false },
                 6 => Event::Condition { node: *node, holds: false },
                 7 => Event::Unusable { node: *node, reason: "no such output".into() },
                 _ => Event::Condition { node: *node, holds: true },
+            },
+            Want::Enter(node) => {
+                if dice.one_of(10) == 9 {
+                    return Event::Unusable { node: *node, reason: "no such output".into() };
+                }
+                match &self.plan.node(*node).spec.action {
+                    Action::Each(each) => Event::Expanded { node: *node, items: items(each, dice) },
+                    _ => Event::Called { node: *node, inputs: Default::default(), vars: Default::default() },
+                }
+            }
+            Want::Return(node) => match dice.one_of(6) {
+                5 => ended(*node, 1, StepResult::failure(Ending::Completed, "no such output")),
+                _ => ended(*node, 1, StepResult::success()),
+            },
+            Want::Check(node, CheckStage::Goal) => Event::Checked {
+                node: *node,
+                stage: CheckStage::Goal,
+                checks: checks(dice.one_of(7) < 2, dice),
             },
             Want::Check(node, stage) => {
                 let rolled = dice.one_of(8);
@@ -330,6 +369,11 @@ impl Trace {
         }
     }
 
+    fn is_case(&self, node: NodeId) -> bool {
+        let group = self.plan.node(node).parent;
+        group.is_some_and(|group| self.plan.node(group).spec.action == Action::Choose)
+    }
+
     fn resolve(&self, node: NodeId, resolution: Resolution) -> Event {
         Event::Resolved { node, resolution, by: me() }
     }
@@ -368,6 +412,20 @@ fn checks(passed: bool, dice: &mut Dice<'_>) -> Vec<CheckOutcome> {
         checks.push(one(false, true));
     }
     checks
+}
+
+/// What a step is repeated for.
+fn items(each: &Each, dice: &mut Dice<'_>) -> Vec<Item> {
+    match &each.over {
+        Over::Targets(targets) => {
+            let item = |name: &String| Item { value: name.clone().into(), target: Some(name.clone()) };
+            targets.iter().map(item).collect()
+        }
+        Over::Items(_) => {
+            let count = [2, 1, 3, 4, 0][dice.one_of(5)];
+            (0..count).map(|n: u32| Item { value: n.into(), target: None }).collect()
+        }
+    }
 }
 
 fn wake(wants: &[Want]) -> Option<Timestamp> {

@@ -1,11 +1,9 @@
 //! What is said of a step that does not come before the expression that names it.
 
-use super::super::graph::{Apart, part};
+use super::super::graph::part;
 use super::{At, Names, Pending};
 use crate::check::Role;
 use crate::diag::{Code, Diagnostic};
-use crate::ids::NodeId;
-use crate::source::Span;
 
 impl Names<'_, '_> {
     /// Asks for all steps named so far whether they end before they are asked for.
@@ -28,24 +26,6 @@ impl Names<'_, '_> {
             let problem = self.late(&pending);
             self.found.push(problem);
         }
-    }
-
-    pub(super) fn apart(&self, apart: Apart, step: NodeId, span: Span) -> Diagnostic {
-        let key = &self.graph.step(step).key;
-        let (other, message, help) = match apart {
-            Apart::OtherCase(choice) => {
-                let help = "only one case of a choice runs; do what both need before it".to_owned();
-                (choice, format!("step `{key}` belongs to another case"), help)
-            }
-            Apart::Repeated(holder) => {
-                let holder_key = &self.graph.step(holder).key;
-                let help =
-                    format!("outside of it there is `steps.{holder_key}.items`, a list with one entry each");
-                (holder, format!("step `{key}` is repeated, so it has no single result here"), help)
-            }
-        };
-        let there = self.graph.step(other).span();
-        Diagnostic::error(Code::NOT_AN_ANCESTOR, span, message).also(there, "by this step").help(help)
     }
 
     pub(super) fn late(&self, pending: &Pending) -> Diagnostic {
