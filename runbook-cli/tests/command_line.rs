@@ -458,3 +458,29 @@ steps:
     );
     assert!(!place.path().join("scratch").exists());
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn commands_with_an_effect_are_held_by_a_keeper_that_goes_with_the_run() {
+    let text = "\
+apiVersion: runbook/v1
+kind: Runbook
+name: kept
+steps:
+  - {id: tell, effect: change, run: \"echo $PPID >pid; tr '\\\\0' ' ' </proc/$PPID/cmdline >line\"}
+";
+    let place = Place::new(&[("kept.yaml", text)]);
+    place.runbook(&["run", "kept.yaml"]).assert().code(0);
+    let line = std::fs::read_to_string(place.path().join("line")).unwrap();
+    assert!(line.ends_with("runbook local-keeper "), "{line}");
+    let pid = std::fs::read_to_string(place.path().join("pid")).unwrap();
+    let line = format!("/proc/{}/cmdline", pid.trim());
+    let start = std::time::Instant::now();
+    while std::fs::read(&line).is_ok_and(|line| !line.is_empty()) {
+        assert!(start.elapsed().as_secs() < 20, "the keeper stays");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // It is nothing that people would type.
+    assert!(!place.stdout(&["--help"], 0).contains("keeper"));
+    assert_eq!(place.stderr(&["local-keeper"], 1), "");
+}
