@@ -164,7 +164,8 @@ fn plan(
         Err(problems) => problems,
     };
     // What is given was looked at where it is written.
-    let mut problems = problems.into_iter().filter(|problem| !GIVEN.contains(&problem.code));
+    let said = found.iter().any(|problem| GIVEN.contains(&problem.code));
+    let mut problems = problems.into_iter().filter(|problem| !said || !GIVEN.contains(&problem.code));
     let first = problems.next()?;
     let message = format!("the test `{}` cannot be planned: {}", case.name.value, first.message);
     let mut problem = Diagnostic::error(Code::TEST_CANNOT_BE_PLANNED, case.name.span, message);

@@ -117,7 +117,7 @@ impl Desk {
         let fitting = || answer.replies.iter().enumerate().filter(|(_, reply)| fits(reply));
         let fresh = fitting().find(|(place, _)| !given.contains(place));
         // Whoever says `retry` again and again never comes to an end.
-        let again = || fitting().last().filter(|(_, reply)| reply.word != AnswerWord::Retry);
+        let again = || fitting().next_back().filter(|(_, reply)| reply.word != AnswerWord::Retry);
         let (place, reply) = fresh.or_else(again)?;
         given.insert(place);
         let used = if is_own { &mut told.used_own } else { &mut told.used_shared };
