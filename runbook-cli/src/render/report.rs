@@ -14,7 +14,7 @@ use super::story::last_words;
 use super::style::Paint;
 use super::summary::{body, headline, section};
 use super::title::{key_and_title, purpose, title_of};
-use super::told::told;
+use super::told::{Told, told};
 use crate::commands::local_time;
 use crate::state_dir::StateDir;
 use crate::text::{elapsed, safe_line};
@@ -160,7 +160,7 @@ pub(crate) fn json(subject: &Subject<'_>) -> Value {
         "interrupted": state.interrupted,
         "abandoned": state.abandoned,
         "steps": steps,
-        "told": told(machine),
+        "told": told(machine).iter().map(Told::json).collect::<Vec<_>>(),
         "waiting": waits,
         "next": subject.next().first(),
     })

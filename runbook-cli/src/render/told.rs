@@ -4,14 +4,13 @@ use jiff::Timestamp;
 use runbook_core::model::Action;
 use runbook_core::run::{Machine, NotTold};
 use runbook_core::value::Duration;
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::style::Paint;
 use crate::commands::local_time;
 use crate::text::safe_line;
 
 /// One occasion on which people were told something, or were not.
-#[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Told {
     /// When.
     at: Timestamp,
@@ -69,6 +68,20 @@ pub(crate) fn told(machine: &Machine) -> Vec<Told> {
 }
 
 impl Told {
+    /// For programs.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "at": self.at,
+            "level": self.level,
+            "step": self.step,
+            "sent": self.sent,
+            "failed": self.failed,
+            "held_back": self.held_back,
+            "late": self.late,
+            "require": self.require,
+        })
+    }
+
     /// As a line.
     pub(crate) fn line(&self, paint: Paint) -> String {
         let occasion = match (&self.level, &self.step) {

@@ -21,10 +21,10 @@ use crate::source::Span;
 /// What every step offers.
 const STEP_FIELDS: [&str; 7] = ["status", "reason", "stdout", "stderr", "exit_code", "outputs", "items"];
 const RUN_FIELDS: [&str; 3] = ["id", "started", "runbook"];
+/// What timers can ask of the run.
+const TIMER_RUN_FIELDS: [&str; 4] = ["id", "started", "runbook", "progress"];
 const TARGET_FIELDS: [&str; 3] = ["name", "kind", "vars"];
 const ROOTS: [&str; 7] = ["inputs", "vars", "env", "run", "target", "steps", "result"];
-/// What a step has that may not have ended.
-const TIMER_FIELDS: [&str; 2] = ["status", "reason"];
 /// What a channel sees besides.
 const CHANNEL_ROOTS: [&str; 4] = ["message", "subject", "to", "contact"];
 /// How many names a message lists.
@@ -225,7 +225,7 @@ impl<'n> Names<'n, '_> {
                         )),
                 );
             }
-            "run" if name == "progress" && place.at == At::Timer => {}
+            "run" if place.at == At::Timer => self.field("run", &TIMER_RUN_FIELDS, name, span),
             "run" => self.field("run", &RUN_FIELDS, name, span),
             "target" => self.field("target", &TARGET_FIELDS, name, span),
             "steps" => self.step(expr, reference, place),
@@ -373,6 +373,10 @@ impl<'n> Names<'n, '_> {
                 _ => problem,
             });
         };
+        if place.at == At::Timer {
+            let problem = self.of_timer(expr, reference, step);
+            return self.found.extend(problem);
+        }
         let step = place.step().map_or(step, |here| items::own_repetition(self.graph, here, step));
         self.step_fields(expr, reference, step);
         if let At::Step(here, _) = place.at
@@ -381,19 +385,7 @@ impl<'n> Names<'n, '_> {
             let problem = items::apart(self.graph, apart, step, span);
             return self.found.push(problem);
         }
-        if place.at == At::Timer
-            && !reference.path.get(2).is_some_and(|field| TIMER_FIELDS.contains(&field.as_str()))
-        {
-            let span = if reference.path.len() > 2 { segment(expr, reference, 2) } else { span };
-            let message = "a timer can ask only for the `status` and the `reason` of a step";
-            let problem = Diagnostic::error(Code::NOT_IN_ESCALATION, span, message);
-            return self.found.push(
-                problem
-                    .note("it may be asked before the step has ended")
-                    .help(format!("write for example `steps.{name}.status == 'succeeded'`")),
-            );
-        }
-        if matches!(place.at, At::Outputs | At::Timer)
+        if place.at == At::Outputs
             && let Some(Apart::Repeated(holder)) = self.graph.repeated(step)
         {
             let problem = items::apart(self.graph, Apart::Repeated(holder), step, span);
@@ -498,6 +490,9 @@ fn misplaced(root: &str, span: Span, place: Place) -> Diagnostic {
                 "it is what an action or a check came to, and exists in `expect`, `outputs` and `retry.when`",
             )
             .help("use `steps.<id>` for another step's result"),
+        "target" if place.at == At::Timer => {
+            unknown(span, "`target` has no value here: a timer belongs to no step".to_owned()).help(help)
+        }
         "steps" | "target" if place.at == At::Channel => {
             unknown(span, format!("`{root}` has no value here: a channel belongs to no step"))
                 .help("put what is to be told into the `message` of the step")

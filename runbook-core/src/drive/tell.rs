@@ -150,7 +150,7 @@ impl One<'_> {
             ("RUNBOOK_TO", &self.name.to_owned()),
             ("RUNBOOK_RUN", &context.run),
         ];
-        let short = |text: &str| text[..text.floor_char_boundary(IN_ENVIRONMENT)].replace('\0', "\u{fffd}");
+        let short = |text: &str| beginning(text, IN_ENVIRONMENT).replace('\0', "\u{fffd}");
         rendered.env.extend(variables.map(|(name, text)| (name.to_owned(), short(text))));
         rendered.stdin = Some(format!("{}\n", message.text.trim_end_matches('\n')));
         let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
@@ -225,6 +225,12 @@ impl One<'_> {
             Err(_) => Err(format!("took longer than {limit}")),
         }
     }
+}
+
+/// At most so many bytes of `text`, in whole characters.
+fn beginning(text: &str, most: usize) -> &str {
+    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or(text)
 }
 
 /// Who `name` is, and how they are reached.

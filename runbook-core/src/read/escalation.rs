@@ -12,8 +12,8 @@ impl Reader<'_> {
     pub(super) fn escalation(&mut self, node: &Node) -> Option<Escalation> {
         let fields = self.fields(node, "`escalation`", &[keys::ESCALATION])?;
         let clock = match fields.get("clock") {
-            Some(node) => self.clock(node)?,
-            None => EscalationClock::Run,
+            Some(node) => self.clock(node),
+            None => Some(EscalationClock::Run),
         };
         let until = fields.get("until").and_then(|node| self.expr(node, "`until`"));
         let nodes = self.require(&fields, "levels", "`escalation`").map(|node| {
@@ -35,7 +35,7 @@ impl Reader<'_> {
             last = Some((level.after, span));
             levels.push(level);
         }
-        Some(Escalation { clock, until, levels })
+        Some(Escalation { clock: clock?, until, levels })
     }
 
     /// `run`, `{input: name}` or `input name`.

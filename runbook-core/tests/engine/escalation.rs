@@ -74,15 +74,16 @@ impl Scene {
         self.told().into_iter().map(|[to, ..]| to).collect()
     }
 
+    fn escalated(&self) -> usize {
+        let entries = self.bench.heard.entries.lock().unwrap();
+        entries.iter().filter(|entry| matches!(entry.event, Event::Escalated { .. })).count()
+    }
+
     /// Waits until so many levels have been written down.
     async fn levels(&self, count: usize) {
         let waiting = async {
             loop {
-                let entries = self.bench.heard.entries.lock().unwrap();
-                let seen =
-                    entries.iter().filter(|entry| matches!(entry.event, Event::Escalated { .. })).count();
-                drop(entries);
-                if seen >= count {
+                if self.escalated() >= count {
                     return;
                 }
                 tokio::time::sleep(StdDuration::from_millis(2)).await;

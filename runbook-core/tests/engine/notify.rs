@@ -97,6 +97,27 @@ async fn a_channel_that_fails_is_a_warning_and_the_others_are_told() {
 }
 
 #[tokio::test]
+async fn a_long_message_is_whole_on_standard_input_and_cut_in_the_environment() {
+    let bench = Bench::new();
+    let end = bench
+        .run(
+            r#"
+channels:
+  count: {command: [sh, -c, 'wc -c > "$DIR/stdin"; printf %s "$RUNBOOK_MESSAGE" | wc -c > "$DIR/env"'], env: {DIR: "${{ inputs.dir }}"}}
+steps:
+  - {id: long, run: "printf x; head -c 100000 /dev/zero | sed 's/\x0/я/g'", effect: read}
+  - {id: tell, notify: {to: count, message: "${{ steps.long.stdout }}"}}
+"#,
+        )
+        .await;
+    assert_eq!(end.statuses(["long", "tell"]), ["succeeded", "succeeded"], "{}", end.reason("tell"));
+    let count = |name: &str| fs::read_to_string(bench.path(name)).unwrap().trim().parse::<usize>().unwrap();
+    // Output of more than 256 KiB cannot be used in a message; this is less. A character is never cut.
+    assert_eq!(count("stdin"), 1 + 2 * 100_000 + 1);
+    assert_eq!(count("env"), 32 * 1024 - 1);
+}
+
+#[tokio::test]
 async fn an_executor_can_be_a_channel_and_secrets_reach_only_it() {
     let bench = Bench::new();
     fs::write(bench.path("token"), "canary-of-the-channel\n").unwrap();

@@ -1,11 +1,37 @@
-//! What is said of a step that does not come before the expression that names it.
+//! What is said of a step that has no result, or no single one, where an expression names it.
 
 use super::super::graph::part;
-use super::{At, Names, Pending};
+use super::{At, Names, Pending, segment};
 use crate::check::Role;
 use crate::diag::{Code, Diagnostic};
+use crate::expr::{Expr, Reference};
+use crate::ids::NodeId;
+
+/// What a step has that may not have ended.
+const TIMER_FIELDS: [&str; 2] = ["status", "reason"];
 
 impl Names<'_, '_> {
+    /// What is wrong with a timer that names `step`; it may be asked before the step has begun.
+    pub(super) fn of_timer(&self, expr: &Expr, reference: &Reference, step: NodeId) -> Option<Diagnostic> {
+        let key = &self.graph.step(step).key;
+        if let Some(Apart::Repeated(holder)) = self.graph.repeated(step) {
+            let (there, group) = (self.graph.step(holder).span(), &self.graph.step(holder).key);
+            let message = format!("step `{key}` is repeated, so it has no single result here");
+            let problem = Diagnostic::error(Code::NOT_AN_ANCESTOR, segment(expr, reference, 1), message);
+            let help = format!("ask for the step that repeats it: `steps.{group}.status`");
+            return Some(problem.also(there, "by this step").help(help));
+        }
+        let field = reference.path.get(2);
+        if field.is_some_and(|field| TIMER_FIELDS.contains(&field.as_str())) {
+            return None;
+        }
+        let span = segment(expr, reference, if field.is_some() { 2 } else { 1 });
+        let message = "a timer can ask only for the `status` and the `reason` of a step";
+        let problem = Diagnostic::error(Code::NOT_IN_ESCALATION, span, message);
+        let problem = problem.note("it may be asked before the step has ended");
+        Some(problem.help(format!("write for example `steps.{key}.status == 'succeeded'`")))
+    }
+
     /// Asks for all steps named so far whether they end before they are asked for.
     pub(super) fn ancestors(&mut self) {
         let Some(order) = self.graph.order() else { return };
