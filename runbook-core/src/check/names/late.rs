@@ -1,6 +1,6 @@
 //! What is said of a step that has no result, or no single one, where an expression names it.
 
-use super::super::graph::part;
+use super::super::graph::{Apart, part};
 use super::{At, Names, Pending, segment};
 use crate::check::Role;
 use crate::diag::{Code, Diagnostic};
