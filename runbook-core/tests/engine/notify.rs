@@ -105,7 +105,10 @@ async fn a_long_message_is_whole_on_standard_input_and_cut_in_the_environment() 
 channels:
   count: {command: [sh, -c, 'wc -c > "$DIR/stdin"; printf %s "$RUNBOOK_MESSAGE" | wc -c > "$DIR/env"'], env: {DIR: "${{ inputs.dir }}"}}
 steps:
-  - {id: long, run: "printf x; head -c 100000 /dev/zero | sed 's/\x0/я/g'", effect: read}
+  - id: long
+    effect: read
+    run: |
+      awk 'BEGIN { printf "x"; for (i = 0; i < 100000; i++) printf "я" }'
   - {id: tell, notify: {to: count, message: "${{ steps.long.stdout }}"}}
 "#,
         )
