@@ -10,6 +10,7 @@ pub mod expr;
 pub mod files;
 pub mod ids;
 pub mod kind;
+pub mod language;
 #[cfg(feature = "engine")]
 pub mod local;
 pub mod mask;

@@ -18,6 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["yaml", "expr", "shell", "edit"],
     &["model"],
     &["kind"],
+    &["language"],
     &["check"],
     &["read"],
     &["plan"],

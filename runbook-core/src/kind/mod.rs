@@ -151,6 +151,11 @@ impl Kinds {
         self.targets.get(key)
     }
 
+    /// The keys of all kinds of target.
+    pub fn target_keys(&self) -> impl Iterator<Item = &str> {
+        self.targets.keys().map(String::as_str)
+    }
+
     /// The keys of all kinds of action.
     pub fn action_keys(&self) -> impl Iterator<Item = &str> {
         self.actions.keys().map(String::as_str)

@@ -8,3 +8,5 @@ mod limits;
 mod mutations;
 mod outline;
 mod report;
+mod schema;
+mod table;
