@@ -21,6 +21,7 @@ pub mod port;
 pub mod read;
 pub mod render;
 pub mod run;
+pub mod schedule;
 pub mod shell;
 pub mod source;
 #[cfg(feature = "engine")]

@@ -52,6 +52,7 @@ fn the_page_of_diagnostics() {
         (401, "The whole runbook"),
         (450, "Types in expressions"),
         (501, "Inputs and the command line"),
+        (750, "Schedules"),
     ];
     for info in codes() {
         if let Some((_, title)) = groups.iter().find(|(first, _)| *first == info.code.0) {

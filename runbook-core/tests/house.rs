@@ -16,6 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["ids", "source", "value"],
     &["diag", "mask"],
     &["yaml", "expr", "shell", "edit"],
+    &["schedule"],
     &["model"],
     &["kind"],
     &["language"],

@@ -9,6 +9,8 @@ mod load;
 mod plan;
 mod run;
 mod runs;
+mod schedule;
+mod schema;
 mod session;
 mod show;
 mod validate;
@@ -36,6 +38,8 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Runs(command) => runs::execute(command, &state()?, color),
         Command::Show(command) => show::execute(command, &state()?, color),
         Command::Explain(command) => explain::execute(command),
+        Command::Schema => Ok(schema::execute()),
+        Command::Schedule(command) => schedule::execute(command, color),
         Command::Completions(command) => Ok(completions::execute(command)),
     }
 }

@@ -273,4 +273,10 @@ codes! {
     SECRET_NOT_HERE = 610, "a secret in a place where it would be seen",
         "Commands, conditions, titles and outputs are logged and shown; a secret goes only into `env`, `stdin` and the parameters of executors' actions.",
         "Pass it in `env:` or `stdin:`.";
+    BAD_CRON = 750, "a time that cannot be scheduled",
+        "`cron` has five fields: minute, hour, day of the month, month, day of the week. Only what crontab, systemd, Kubernetes and GitHub Actions understand alike is accepted.",
+        "Write for example `30 3 * * 1-5` or `@daily`.";
+    BAD_TIMEZONE = 751, "a time zone that does not exist",
+        "A time zone is a name of the tz database, with its capital letters.",
+        "Write for example `Europe/Moscow` or `UTC`.";
 }

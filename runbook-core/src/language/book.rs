@@ -214,7 +214,7 @@ const DEFAULTS: &[Key] = &[
 ];
 
 const LOCK: &[Key] = &[
-    key("key", Shape::Template, "Runs with an equal key exclude each other.", "key: deploy-${{ run.id }}")
+    key("key", Shape::Template, "Runs with an equal key exclude each other.", "key: deploy-${{ env.HOME }}")
         .required(),
     key(
         "on_conflict",

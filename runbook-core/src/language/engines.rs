@@ -113,7 +113,7 @@ const HTTP: &[Key] = &[
 ];
 
 const BASIC: &[Key] = &[
-    key("user", Shape::Template, "The user.", "user: app").required(),
+    key("user", Shape::Template, "Who the request is from.", "user: app").required(),
     key("password", Shape::Template, "The password: a secret.", "password: x").required(),
 ];
 

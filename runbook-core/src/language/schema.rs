@@ -205,7 +205,7 @@ fn of_shape(shape: &Shape, late: bool) -> Value {
             {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*[kKMGTPE]?i?B?\s*$"},
         ]})),
         Shape::Regex => json!({"type": ["string", "number", "boolean"]}),
-        Shape::Date => json!({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}),
+        Shape::Date => json!({"type": "string", "format": "date"}),
         Shape::Identifier => json!({"type": "string", "pattern": IDENTIFIER}),
         Shape::Name => json!({"type": ["string", "integer"], "pattern": "^[a-z0-9][a-z0-9_.-]*$"}),
         Shape::Words(words) => scalar(json!({"enum": words})),

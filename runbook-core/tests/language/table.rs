@@ -70,7 +70,7 @@ fn reader() -> BTreeMap<String, BTreeMap<String, bool>> {
     let text = fs::read_to_string(path).unwrap();
     let mut tables = BTreeMap::new();
     for part in text.split("const ").skip(1) {
-        let Some((name, rest)) = part.split_once(": &[Key] = &[") else { continue };
+        let Some((name, rest)) = part.split_once(": &[Key] =") else { continue };
         let body = &rest[..rest.find("];").unwrap()];
         let keys = body.split("(\"").skip(1).map(|entry| {
             let (key, rest) = entry.split_once('"').unwrap();
@@ -193,7 +193,7 @@ fn every_example_is_valid_where_it_belongs() {
             let whole = match key.name {
                 // An example calls what it needs.
                 "call" | "with" if place.name == "step" => format!(
-                    "{}procedures:\n  probe: {{inputs: {{port: {{default: 80}}}}, steps: [{{run: uptime}}]}}\n",
+                    "{}procedures:\n  probe: {{inputs: {{port: {{type: int, default: 80}}}}, steps: [{{run: uptime}}]}}\n",
                     place.whole(key.example)
                 ),
                 "include" => continue,
