@@ -66,8 +66,12 @@ pub(crate) enum Command {
     Show(Show),
     /// Say what a command may do, and which parts of it say so
     Classify(Classify),
-    /// Explain a diagnostic code
+    /// Explain a key of the language or a diagnostic code
     Explain(Explain),
+    /// Print a JSON Schema of the language, for editors
+    Schema,
+    /// Print a runbook's schedule for the program that starts it
+    Schedule(Schedule),
     /// Print a completion script
     Completions(Completions),
 }
@@ -366,9 +370,38 @@ pub(crate) enum ScriptShell {
 
 #[derive(Args, Debug)]
 pub(crate) struct Explain {
-    /// The code, for example RB0101
-    #[arg(value_name = "CODE")]
-    pub(crate) code: String,
+    /// A key such as `retry` or `step.retry`, or a code such as RB0101
+    #[arg(value_name = "KEY|CODE")]
+    pub(crate) name: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Schedule {
+    /// The runbook
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// For which program
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub(crate) form: ScheduleForm,
+    /// Value of an input, passed on to every run
+    #[arg(short = 'i', long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) input: Vec<(String, String)>,
+    /// The image that has `runbook` and the file, for Kubernetes
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) image: Option<String>,
+}
+
+/// For which program a schedule is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScheduleForm {
+    /// A line of a crontab
+    Crontab,
+    /// A timer and a service of systemd
+    Systemd,
+    /// A CronJob of Kubernetes
+    Kubernetes,
+    /// A workflow of GitHub Actions
+    Github,
 }
 
 #[derive(Args, Debug)]

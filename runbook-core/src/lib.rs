@@ -11,6 +11,7 @@ pub mod expr;
 pub mod files;
 pub mod ids;
 pub mod kind;
+pub mod language;
 #[cfg(feature = "engine")]
 pub mod local;
 pub mod mask;
@@ -22,6 +23,7 @@ pub mod port;
 pub mod read;
 pub mod render;
 pub mod run;
+pub mod schedule;
 pub mod shell;
 pub mod source;
 #[cfg(feature = "engine")]

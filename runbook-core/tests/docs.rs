@@ -59,6 +59,7 @@ fn the_page_of_diagnostics() {
         (601, "Files, targets, loops and calls"),
         (730, "People who are told"),
         (700, "Tests of runbooks"),
+        (750, "Schedules"),
     ];
     for info in codes() {
         if let Some((_, title)) = groups.iter().find(|(first, _)| *first == info.code.0) {

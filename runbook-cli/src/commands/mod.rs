@@ -10,6 +10,8 @@ mod load;
 mod plan;
 mod run;
 mod runs;
+mod schedule;
+mod schema;
 mod session;
 mod show;
 pub(crate) mod test;
@@ -40,6 +42,8 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Show(command) => show::execute(command, &state()?, color),
         Command::Classify(command) => classify::execute(command, color),
         Command::Explain(command) => explain::execute(command),
+        Command::Schema => Ok(schema::execute()),
+        Command::Schedule(command) => schedule::execute(command, color),
         Command::Completions(command) => Ok(completions::execute(command)),
     }
 }

@@ -2,7 +2,7 @@
 
 use runbook_core::plan::{Format, render};
 
-use super::load;
+use super::{load, schedule};
 use crate::args::{Color, PlanArgs, PlanFormat};
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -20,6 +20,10 @@ pub(crate) fn execute(command: &PlanArgs, color: Color) -> Result<Exit, Fault> {
     };
     let text = render(&plan, format);
     // What programs read stays as it is; what people read must not steer their terminal.
+    let text = match command.format {
+        PlanFormat::Text => text + &schedule::times(&plan),
+        _ => text,
+    };
     output::data(&if command.format == PlanFormat::Text { safe(&text) } else { text.as_str().into() });
     Ok(Exit::Succeeded)
 }

@@ -286,22 +286,6 @@ codes! {
         "Commands, conditions, titles and outputs are logged and shown; a secret goes only into `env`, `stdin` and the parameters of executors' actions.",
         "Pass it in `env:` or `stdin:`.";
 
-    UNKNOWN_CONTACT = 730, "somebody who does not exist is to be told",
-        "`to` names contacts and channels, and a contact names its channel; a message to a misspelt name would reach nobody.",
-        "Correct the spelling, or declare the name under `contacts` or `channels`.";
-    NO_CHANNEL = 731, "somebody is to be told who cannot be reached",
-        "The contact has no `channel`.",
-        "Give the contact a `channel`, or name another one.";
-    NOT_A_CHANNEL = 732, "an action that cannot be a channel",
-        "A channel tells people something; what acts on systems is a step, with its effect, its gate and its place in the log.",
-        "Use `command`, `file` or an `http` request with the method `post` or `put`.";
-    LEVELS_OUT_OF_ORDER = 733, "levels of an escalation that are not in order of time",
-        "Levels fire one after the other, as they are written.",
-        "Move the level, or correct its `after`.";
-    NOT_IN_ESCALATION = 734, "a result that an escalation cannot rely on",
-        "Timers look at steps at any time, so a step may not have ended, or not have begun; then it has a `status` and a `reason`, and nothing else.",
-        "Use `steps.<id>.status` or `steps.<id>.reason`.";
-
     TEST_UNKNOWN_STEP = 700, "a test names a step that does not exist",
         "Mocks, answers and expectations name steps by their id, or by their position (`steps.3`, `restart.rollback.1`).",
         "Correct the spelling; `runbook plan` shows every name.";
@@ -332,4 +316,27 @@ codes! {
     TEST_EXPECTATION_MISFIT = 709, "an expectation that can never be met",
         "It contradicts another one, or names something that the runbook does not have.",
         "Correct or remove it.";
+
+    UNKNOWN_CONTACT = 730, "somebody who does not exist is to be told",
+        "`to` names contacts and channels, and a contact names its channel; a message to a misspelt name would reach nobody.",
+        "Correct the spelling, or declare the name under `contacts` or `channels`.";
+    NO_CHANNEL = 731, "somebody is to be told who cannot be reached",
+        "The contact has no `channel`.",
+        "Give the contact a `channel`, or name another one.";
+    NOT_A_CHANNEL = 732, "an action that cannot be a channel",
+        "A channel tells people something; what acts on systems is a step, with its effect, its gate and its place in the log.",
+        "Use `command`, `file` or an `http` request with the method `post` or `put`.";
+    LEVELS_OUT_OF_ORDER = 733, "levels of an escalation that are not in order of time",
+        "Levels fire one after the other, as they are written.",
+        "Move the level, or correct its `after`.";
+    NOT_IN_ESCALATION = 734, "a result that an escalation cannot rely on",
+        "Timers look at steps at any time, so a step may not have ended, or not have begun; then it has a `status` and a `reason`, and nothing else.",
+        "Use `steps.<id>.status` or `steps.<id>.reason`.";
+
+    BAD_CRON = 750, "a time that cannot be scheduled",
+        "`cron` has five fields: minute, hour, day of the month, month, day of the week. Only what crontab, systemd, Kubernetes and GitHub Actions understand alike is accepted.",
+        "Write for example `30 3 * * 1-5` or `@daily`.";
+    BAD_TIMEZONE = 751, "a time zone that does not exist",
+        "A time zone is a name of the tz database, with its capital letters.",
+        "Write for example `Europe/Moscow` or `UTC`.";
 }

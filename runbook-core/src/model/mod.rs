@@ -31,6 +31,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::expr::{Expr, Template};
+use crate::schedule::Schedule;
 use crate::source::{Span, Spanned};
 use crate::value::Duration;
 
@@ -97,6 +98,9 @@ pub struct Metadata {
     /// When somebody must look at it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review_by: Option<Date>,
+    /// When it is meant to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 }
 
 /// A link with a name.

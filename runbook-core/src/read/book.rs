@@ -14,6 +14,7 @@ use crate::ids::is_name;
 use crate::model::{
     Input, InputType, Link, Lock, Metadata, OnConflict, OnFailure, RollbackMode, Runbook, Step, ValueTemplate,
 };
+use crate::schedule::{Schedule, ScheduleError};
 use crate::source::{Span, Spanned};
 use crate::yaml::{Node, NodeKind};
 
@@ -182,6 +183,7 @@ impl Reader<'_> {
         meta.labels = fields.get("labels").map(|node| self.labels(node)).unwrap_or_default();
         meta.links = self.links(fields);
         meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
+        meta.schedule = fields.get("schedule").and_then(|node| self.schedule(node));
         meta
     }
 
@@ -196,6 +198,34 @@ impl Reader<'_> {
             }
         }
         links
+    }
+
+    fn schedule(&mut self, node: &Node) -> Option<Schedule> {
+        let fields = self.fields(node, "`schedule`", &[keys::SCHEDULE])?;
+        let zone = fields.get("timezone").and_then(|node| self.spanned_text(node, "`timezone`"));
+        let cron =
+            self.require(&fields, "cron", "`schedule`").and_then(|node| self.spanned_text(node, "`cron`"))?;
+        let problems = match Schedule::new(&cron.value, zone.as_ref().map(|zone| zone.value.as_str())) {
+            Ok(schedule) => return Some(schedule),
+            Err(problems) => problems,
+        };
+        for problem in problems {
+            let message = problem.to_string();
+            self.report(match problem {
+                ScheduleError::Zone { meant, .. } => {
+                    let span = zone.as_ref().map_or(node.span, |zone| zone.span);
+                    let problem = Diagnostic::error(Code::BAD_TIMEZONE, span, message);
+                    match meant {
+                        Some(name) => problem.help(format!("did you mean `{name}`?")),
+                        None => problem.help("write a name of the tz database, such as `Europe/Moscow` or `UTC`"),
+                    }
+                }
+                _ => Diagnostic::error(Code::BAD_CRON, cron.span, "`cron` is not a time that can be scheduled")
+                    .label(message)
+                    .help("write five fields such as `30 3 * * 1-5` (minute, hour, day of the month, month, day of the week), or `@daily`"),
+            });
+        }
+        None
     }
 
     fn date(&mut self, node: &Node) -> Option<Date> {

@@ -42,7 +42,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("finally", Now),
     ("procedures", Now),
     ("escalation", Now),
-    ("schedule", Later),
+    ("schedule", Now),
     ("outputs", Now),
 ];
 
@@ -70,6 +70,8 @@ pub(super) const DEFAULTS: &[Key] = &[
     ("cwd", Now),
     ("become", Later),
 ];
+
+pub(super) const SCHEDULE: &[Key] = &[("cron", Now), ("timezone", Now)];
 
 pub(super) const LOCK: &[Key] = &[("key", Now), ("on_conflict", Now)];
 

@@ -9,3 +9,5 @@ mod limits;
 mod mutations;
 mod outline;
 mod report;
+mod schema;
+mod table;
