@@ -117,7 +117,9 @@ fn names_that_do_not_exist() {
     contains(&one(&steps("input.branch == ''"), "RB0201", "input"), "did you mean `inputs`?");
     contains(&one(&steps("steps.build.stdot == ''"), "RB0209", "stdot"), "did you mean `stdout`?");
     one(&steps("item.name == ''"), "RB0201", "item");
-    one(&steps("secrets.token == ''"), "RB0104", "secrets");
+    one(&steps("secrets.token == ''"), "RB0201", "token");
+    let declared = |expr: &str| format!("secrets: {{token: {{env: T}}}}\n{}", steps(expr));
+    one(&declared("secrets.token == ''"), "RB0610", "secrets");
     one(&steps("steps | length > 0"), "RB0207", "steps");
     one(&steps("env | length > 0"), "RB0207", "env");
 }

@@ -8,6 +8,7 @@ mod fields;
 mod flow;
 mod foreign;
 mod keys;
+mod meta;
 mod places;
 mod reader;
 mod sets;
