@@ -21,6 +21,8 @@ pub use preview::Preview;
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
@@ -59,10 +61,12 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
     /// Every step, groups and handlers included; a node's place is its id.
-    pub nodes: Vec<Node>,
+    ///
+    /// A plan that grows shares what it had before with its copies.
+    pub nodes: Vec<Arc<Node>>,
     /// Called procedures and, while it runs, repetitions; the runbook itself is not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frames: Vec<Frame>,
+    pub frames: Vec<Arc<Frame>>,
     /// What follows a failure.
     pub rollback: RollbackMode,
     /// Declared results.
@@ -131,7 +135,7 @@ impl Plan {
 
     /// Every node with its id, in the order of the plan.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::from_index(i), node))
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::from_index(i), &**node))
     }
 
     /// The node whose key (or step id) is `key`.
