@@ -179,6 +179,15 @@ impl Plan {
     }
 }
 
+/// The key of the step of which `key` is a repetition; `key` itself when it is none.
+///
+/// ```
+/// assert_eq!(runbook_core::plan::step_key("install#2@web1"), "install");
+/// ```
+pub fn step_key(key: &str) -> &str {
+    key.split_once(['#', '@']).map_or(key, |(step, _)| step)
+}
+
 /// `key` of something in the step with the key `template`, without the word that tells the step from what repeats it.
 fn without_each(key: &str, template: &str) -> String {
     let split = |key: &str| key.find(['#', '@']).unwrap_or(key.len());

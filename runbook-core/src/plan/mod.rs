@@ -16,7 +16,7 @@ pub use crate::check::Role;
 pub use build::PlanRequest;
 pub use digest::PlanError;
 pub use frame::{Frame, FrameId, FrameKind};
-pub use grow::Item;
+pub use grow::{Item, step_key};
 pub use preview::Preview;
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
