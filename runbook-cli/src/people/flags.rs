@@ -2,7 +2,7 @@
 
 use runbook_core::ids::NodeId;
 use runbook_core::model::{Effect, Manual};
-use runbook_core::plan::Plan;
+use runbook_core::plan::{Plan, step_key};
 use runbook_core::port::{Ask, Reply};
 use runbook_core::run::{Decision, GateQuestion};
 use runbook_core::value::Object;
@@ -71,7 +71,8 @@ impl Flags {
         if question.phrase.is_some() {
             return None;
         }
-        if self.approve.iter().any(|step| step == key) {
+        // The name of a step that is repeated stands for each repetition.
+        if self.approve.iter().any(|step| step == key || step == step_key(key)) {
             return Some("--approve");
         }
         let plain = matches!(question.effect, Effect::Read | Effect::Change);
@@ -80,8 +81,9 @@ impl Flags {
 
     fn manual(&self, plan: &Plan, node: NodeId, manual: &Manual) -> Option<(Reply, &'static str)> {
         let key = &plan.node(node).key;
-        let approved = self.approve.contains(key);
-        let given: Vec<&Answer> = self.answers.iter().filter(|answer| answer.step == *key).collect();
+        let means = |step: &String| step == key || step == step_key(key);
+        let approved = self.approve.iter().any(means);
+        let given: Vec<&Answer> = self.answers.iter().filter(|answer| means(&answer.step)).collect();
         if !approved && given.is_empty() {
             return None;
         }
@@ -128,7 +130,8 @@ pub(crate) fn fields<'a>(
 
 /// The node called `step`, or a fault that names `what` asked for it.
 pub(crate) fn find(plan: &Plan, what: &str, step: &str) -> Result<NodeId, Fault> {
-    plan.find(step).ok_or_else(|| {
+    // Repetitions are there when the run has reached them.
+    plan.find(step).or_else(|| plan.find(step_key(step))).ok_or_else(|| {
         let fault = Fault::usage(format!("`{what}`: there is no step `{step}` in `{}`", plan.runbook.name));
         suggest(fault, step, plan.nodes.iter().map(|node| node.key.as_str()))
     })

@@ -145,6 +145,8 @@ pub(crate) fn subject(event: &Event) -> Option<NodeId> {
         | Event::Started { node, .. }
         | Event::Ended { node, .. }
         | Event::Resolved { node, .. }
+        | Event::Expanded { node, .. }
+        | Event::Called { node, .. }
         | Event::Chosen { node, .. }
         | Event::TimedOut { node } => Some(*node),
         _ => None,
@@ -170,14 +172,14 @@ fn rest(plan: &Plan, id: NodeId, node: &NodeState, end: End) -> Said {
     let reason = || node.reason.as_deref().map(safe_line);
     let (tone, text) = match end {
         End::Succeeded => (Tone::Good, "ok".to_owned()),
-        End::Warned => {
-            let mut why = failed_checks(&node.checks);
-            // What the action itself has to say.
-            why.extend(reason().filter(|_| node.result.as_ref().is_some_and(|result| result.warned)));
-            (Tone::Warn, format!("ok, but {}", why.join("; ")))
-        }
+        End::Warned => (Tone::Warn, format!("ok, but {}", warning(node))),
         End::Failed => {
-            (Tone::Bad, format!("failed: {}", reason().unwrap_or_else(|| "no reason given".to_owned())))
+            let why = reason().unwrap_or_else(|| "no reason given".to_owned());
+            if node.tolerated {
+                (Tone::Warn, format!("failed: {why}; the run goes on"))
+            } else {
+                (Tone::Bad, format!("failed: {why}"))
+            }
         }
         End::Blocked => (
             Tone::Bad,
@@ -185,7 +187,10 @@ fn rest(plan: &Plan, id: NodeId, node: &NodeState, end: End) -> Said {
         ),
         End::Denied => (Tone::Bad, reason().unwrap_or_else(|| "denied".to_owned())),
         End::AlreadyDone => (Tone::Quiet, "skipped: already done".to_owned()),
-        End::Skipped => (Tone::Quiet, "skipped: its condition is false".to_owned()),
+        End::Skipped => {
+            let why = reason().unwrap_or_else(|| "its condition is false".to_owned());
+            (Tone::Quiet, format!("skipped: {why}"))
+        }
         End::NotSelected => (Tone::Quiet, "skipped: not selected".to_owned()),
         End::Cancelled => (Tone::Warn, reason().unwrap_or_else(|| "stopped".to_owned())),
         _ => (Tone::Warn, "ended".to_owned()),
@@ -197,6 +202,15 @@ fn rest(plan: &Plan, id: NodeId, node: &NodeState, end: End) -> Said {
         Vec::new()
     };
     Said { took: took.map(elapsed), detail, ..step(plan, id, tone, text) }
+}
+
+/// Why a step that went well is worth a second look.
+pub(crate) fn warning(node: &NodeState) -> String {
+    let mut why = failed_checks(&node.checks);
+    // What the action itself has to say.
+    let said = node.result.as_ref().is_some_and(|result| result.warned) || why.is_empty();
+    why.extend(node.reason.iter().filter(|_| said).map(|reason| safe_line(reason)));
+    why.join("; ")
 }
 
 /// What stands in the way among `checks`, or is worth a warning.

@@ -6,7 +6,7 @@ use runbook_core::run::{CheckOutcome, Machine, Outcome, Status};
 use runbook_core::value::display;
 
 use super::standing::{WaitKind, left_as_is, next, rollback_is_pending, waiting};
-use super::story::{failed_checks, last_error};
+use super::story::{failed_checks, last_error, warning};
 use super::style::Paint;
 use super::title::key_and_title;
 use crate::state_dir::StateDir;
@@ -70,15 +70,23 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
     if state.book.iter().any(CheckOutcome::refuses) {
         section(&mut text, paint, "not met", &failed_checks(&state.book));
     }
-    let failed: Vec<String> = of_status(&[Status::Failed, Status::Blocked, Status::Denied])
+    let bad = of_status(&[Status::Failed, Status::Blocked, Status::Denied])
         .filter(|(_, node)| !matches!(node.role, Role::Rollback(_)))
-        .map(|(id, _)| with_reason(id))
-        .collect();
-    section(&mut text, paint, "failed", &failed);
+        .map(|(id, _)| id);
+    let (mut survived, mut failed): (Vec<NodeId>, Vec<NodeId>) =
+        bad.partition(|id| is_survived(machine, *id));
+    // A group can fail by itself: no remedy has helped, it took too long, what it returns has no value.
+    failed.extend(state.cause().filter(|id| plan.node(*id).spec.action.is_group()));
+    for list in [&mut failed, &mut survived] {
+        list.sort_by_key(|id| state.node(*id).ended);
+    }
+    let told = |list: Vec<NodeId>| list.into_iter().map(with_reason).collect::<Vec<_>>();
+    section(&mut text, paint, "failed", &told(failed));
+    section(&mut text, paint, "survived", &told(survived));
     let stopped: Vec<String> = of_status(&[Status::Cancelled]).map(|(id, _)| named(id)).collect();
     section(&mut text, paint, "stopped", &stopped);
     let warned: Vec<String> = of_status(&[Status::Warned])
-        .map(|(id, _)| format!("{}: {}", named(id), failed_checks(&state.node(id).checks).join("; ")))
+        .map(|(id, _)| format!("{}: {}", named(id), warning(state.node(id))))
         .collect();
     section(&mut text, paint, "warnings", &warned);
     let undone: Vec<String> = plan
@@ -120,6 +128,12 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         .collect();
     section(&mut text, paint, "outputs", &outputs);
     text
+}
+
+/// Whether the run went on past the failure of `id`.
+fn is_survived(machine: &Machine, id: NodeId) -> bool {
+    let mut around = std::iter::successors(Some(id), |id| machine.plan().node(*id).parent);
+    around.any(|id| machine.state().node(id).tolerated)
 }
 
 /// `  label        first`, further entries under the first; nothing without entries.

@@ -8,7 +8,11 @@ use crate::text::safe_line;
 /// The title of a step, with what is known before the run; `None` when it has none.
 pub(crate) fn title_of(plan: &Plan, id: NodeId) -> Option<String> {
     let title = plan.node(id).spec.title.as_ref()?;
-    let text = title.as_literal().unwrap_or_else(|| plan.preview().text(title).into());
+    let text = title.as_literal().unwrap_or_else(|| {
+        let mut preview = plan.preview();
+        preview.stand_at(plan, plan.node(id));
+        preview.text(title).into()
+    });
     Some(safe_line(&text)).filter(|title| !title.is_empty())
 }
 

@@ -4,6 +4,7 @@ use super::grow::settle_targets;
 use super::inputs::{environment, escalation, inputs, lock, vars};
 use super::selection::selection;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Frame, FrameId, FrameKind, Node, PLAN_FORMAT, Plan};
 use crate::check::Graph;
@@ -124,8 +125,8 @@ impl Plan {
             channels: named(&runbook.channels),
             escalation: plan_escalation,
             targets,
-            nodes,
-            frames,
+            nodes: nodes.into_iter().map(Arc::new).collect(),
+            frames: frames.into_iter().map(Arc::new).collect(),
             rollback: request.rollback.unwrap_or(runbook.on_failure.rollback),
             outputs: named(&runbook.outputs),
         })

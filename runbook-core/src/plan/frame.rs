@@ -89,6 +89,11 @@ impl Plan {
         })
     }
 
+    /// The frame of what `call` calls; none when that has no steps.
+    pub fn called_frame(&self, call: NodeId) -> Option<FrameId> {
+        self.node(call).children.first().map(|first| self.node(*first).frame)
+    }
+
     /// The innermost call around `frame`; none in the runbook itself.
     pub fn call_around(&self, frame: FrameId) -> Option<&Frame> {
         self.frames_around(frame).map(|(_, frame)| frame).find(|f| matches!(f.kind, FrameKind::Call { .. }))

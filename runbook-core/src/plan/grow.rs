@@ -4,6 +4,7 @@
 //! plan again. The digest and the stored plan are those of before.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,18 +35,18 @@ impl Plan {
             .map(|(index, item)| self.copy_for(holder, template, &each, index, item))
             .collect();
         let pauses = self.in_batches(holder, &each, &copies);
-        self.nodes[holder.index()].children.extend(copies);
-        self.nodes[holder.index()].children.extend(pauses);
+        let holder = Arc::make_mut(&mut self.nodes[holder.index()]);
+        holder.children.extend(copies);
+        holder.children.extend(pauses);
     }
 
     /// Remembers what a called procedure was given.
     pub(crate) fn enter(&mut self, call: NodeId, inputs: &Object, vars: &Object) {
-        for frame in &mut self.frames {
-            if let FrameKind::Call { node, given } = &mut frame.kind
-                && *node == call
-            {
-                *given = Some((inputs.clone(), vars.clone()));
-            }
+        let Some(frame) = self.called_frame(call) else { return };
+        if let Some(frame) = self.frames.get_mut(frame.0 as usize - 1)
+            && let FrameKind::Call { given, .. } = &mut Arc::make_mut(frame).kind
+        {
+            *given = Some((inputs.clone(), vars.clone()));
         }
     }
 
@@ -107,7 +108,7 @@ impl Plan {
             if let Some(target) = target {
                 settle_targets(&mut node.spec, target);
             }
-            self.nodes.push(node);
+            self.nodes.push(Arc::new(node));
         }
         NodeId::from_index(first)
     }
@@ -132,7 +133,7 @@ impl Plan {
     }
 
     fn add_frame(&mut self, frame: Frame) -> FrameId {
-        self.frames.push(frame);
+        self.frames.push(Arc::new(frame));
         FrameId(u32::try_from(self.frames.len()).unwrap_or(u32::MAX))
     }
 
@@ -146,7 +147,7 @@ impl Plan {
             let mut waits_for = before.to_vec();
             if let Some(pause) = rollout.pause.filter(|_| !before.is_empty()) {
                 let id = NodeId::from_index(self.nodes.len());
-                self.nodes.push(Node {
+                self.nodes.push(Arc::new(Node {
                     key: format!("{}.pause{}", self.node(holder).key, pauses.len() + 1),
                     role: self.node(holder).role,
                     parent: Some(holder),
@@ -158,11 +159,11 @@ impl Plan {
                     frame: self.node(holder).frame,
                     selected: true,
                     spec: StepSpec::wait(pause),
-                });
+                }));
                 pauses.push(id);
             }
             for copy in batch {
-                self.nodes[copy.index()].needs.clone_from(&waits_for);
+                Arc::make_mut(&mut self.nodes[copy.index()]).needs.clone_from(&waits_for);
             }
             (before, rest) = (batch, after);
         }
@@ -176,6 +177,15 @@ impl Plan {
             percent @ Share::Percent(_) => percent.of(total),
         }
     }
+}
+
+/// The key of the step of which `key` is a repetition; `key` itself when it is none.
+///
+/// ```
+/// assert_eq!(runbook_core::plan::step_key("install#2@web1"), "install");
+/// ```
+pub fn step_key(key: &str) -> &str {
+    key.split_once(['#', '@']).map_or(key, |(step, _)| step)
 }
 
 /// `key` of something in the step with the key `template`, without the word that tells the step from what repeats it.

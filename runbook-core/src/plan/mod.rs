@@ -16,10 +16,12 @@ pub use crate::check::Role;
 pub use build::PlanRequest;
 pub use digest::PlanError;
 pub use frame::{Frame, FrameId, FrameKind};
-pub use grow::Item;
+pub use grow::{Item, step_key};
 pub use preview::{Preview, shown_secret};
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -74,10 +76,12 @@ pub struct Plan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Target>,
     /// Every step, groups and handlers included; a node's place is its id.
-    pub nodes: Vec<Node>,
+    ///
+    /// A plan that grows shares what it had before with its copies.
+    pub nodes: Vec<Arc<Node>>,
     /// Called procedures and, while it runs, repetitions; the runbook itself is not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frames: Vec<Frame>,
+    pub frames: Vec<Arc<Frame>>,
     /// What follows a failure.
     pub rollback: RollbackMode,
     /// Declared results.
@@ -159,7 +163,7 @@ impl Plan {
 
     /// Every node with its id, in the order of the plan.
     pub fn iter(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::from_index(i), node))
+        self.nodes.iter().enumerate().map(|(i, node)| (NodeId::from_index(i), &**node))
     }
 
     /// The node whose key (or step id) is `key`.

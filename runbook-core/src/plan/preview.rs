@@ -4,7 +4,8 @@ use super::{FrameKind, Node, Plan};
 use crate::check::script_dialect;
 use crate::expr::{Expr, Piece, Template, is_unusable};
 use crate::model::{
-    Action, Channel, Command, CustomAction, Each, Notify, Over, Run, Share, Shell, ValueTemplate, Via,
+    Action, Channel, Command, CustomAction, Each, Notify, Over, Run, Share, Shell, TargetRef, ValueTemplate,
+    Via,
 };
 use crate::shell::{Part, lower, quote};
 use crate::value::{Object, Value, display, type_name};
@@ -79,6 +80,19 @@ impl Preview {
                 self.scope.remove("inputs");
                 self.scope.remove("vars");
             }
+        }
+        if let TargetRef::Computed(name) = &node.spec.target
+            && let Some(Value::String(name)) = self.known_value(&ValueTemplate::Text(name.clone()))
+        {
+            self.set("target", plan.target(&name).to_value());
+        }
+    }
+
+    /// Where `target` is, as far as that is known.
+    pub fn target(&self, target: &TargetRef) -> String {
+        match target {
+            TargetRef::Computed(name) => self.text(name),
+            known => known.to_string(),
         }
     }
 
@@ -186,7 +200,8 @@ impl Preview {
         let pace = match (&each.rollout, each.parallel) {
             (Some(rollout), _) => {
                 let batches: Vec<String> = rollout.batches.iter().map(ToString::to_string).collect();
-                let pause = rollout.pause.map_or_else(String::new, |pause| format!(", {pause} between them"));
+                let pause =
+                    rollout.pause.map_or_else(String::new, |pause| format!(" with {pause} between them"));
                 format!("; in batches of {}{pause}", batches.join(", "))
             }
             (None, Some(1)) => "; one after the other".to_owned(),
@@ -195,6 +210,7 @@ impl Preview {
         };
         let survives = match each.max_failures {
             Share::Count(0) | Share::Percent(0) => String::new(),
+            Share::Count(1) => "; survives 1 failure".to_owned(),
             share => format!("; survives {share} failures"),
         };
         format!("{over}{pace}{survives}")

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::build::PlanRequest;
+use super::grow::step_key;
 use crate::check::{Graph, Role, Suggest, of_step};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ids::NodeId;
@@ -104,6 +105,12 @@ impl Names<'_, '_> {
         let Some(id) = graph.find(name).or_else(by_key) else {
             let message = format!("`{option} {name}`: the runbook has no such step");
             let problem = Diagnostic::error(Code::UNKNOWN_SELECTION, Span::default(), message);
+            let base = step_key(name);
+            if base != name && (graph.find(base).is_some() || graph.iter().any(|(_, p)| p.key == base)) {
+                let problem = problem.note("how often a step is repeated is known only while it runs");
+                found.push(problem.help(format!("select `{base}`, with all its repetitions")));
+                return None;
+            }
             let body = || graph.steps().iter().filter(|p| p.role == Role::Body).map(|p| p.key.as_str());
             found.push(self.suggest.add(problem, name, body));
             return None;

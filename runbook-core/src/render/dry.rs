@@ -4,7 +4,6 @@
 //! only a real run can know is said to depend on it, never guessed. Nothing fails, so handlers of
 //! failures are not walked through.
 
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -14,7 +13,7 @@ use super::enter::items;
 use crate::expr::{Expr, unusable};
 use crate::ids::NodeId;
 use crate::model::{Action, Check, Effect, Level, Over};
-use crate::plan::{Item, Node, Plan, Preview};
+use crate::plan::{FrameKind, Item, Node, Plan, Preview};
 use crate::run::{
     Answerer, CheckOutcome, CheckStage, Decision, Entry, Event, GateQuestion, Machine, Outcome, Phase,
     StepResult, Want,
@@ -165,7 +164,13 @@ impl Walk {
                     passed: match stage {
                         CheckStage::DoneWhen => false,
                         // Every remedy is shown.
-                        CheckStage::Goal => self.all_remedies_begun(node),
+                        CheckStage::Goal => {
+                            let all = self.all_remedies_begun(node);
+                            if all {
+                                self.last_resort(node);
+                            }
+                            all
+                        }
                         _ => true,
                     },
                     warn_only: false,
@@ -265,7 +270,18 @@ impl Walk {
                     };
                     inputs.extend(value.map(|value| (name.clone(), value)));
                 }
-                Event::Called { node: id, inputs, vars: Object::new() }
+                let mut own = self.preview.clone();
+                let mut vars = Object::new();
+                if inputs.len() == call.inputs.len() {
+                    own.set("inputs", Value::Object(inputs.clone()));
+                    for (name, value) in &call.vars {
+                        own.set("vars", Value::Object(vars.clone()));
+                        // What depends on one that is not known is not known either.
+                        let Some(value) = own.known_value(value) else { break };
+                        vars.insert(name.value.clone(), value);
+                    }
+                }
+                Event::Called { node: id, inputs, vars }
             }
             _ => return,
         };
@@ -297,6 +313,46 @@ impl Walk {
         let Action::Remedies(remedies) = &node.spec.action else { return true };
         let rungs = node.children.len() - usize::from(remedies.last_resort);
         self.machine.state().node(id).remedies as usize >= rungs
+    }
+
+    /// What would follow if none of the remedies helped.
+    fn last_resort(&mut self, id: NodeId) {
+        let node = self.plan_node(id);
+        let last = match &node.spec.action {
+            Action::Remedies(remedies) if remedies.last_resort => node.children.last().copied(),
+            _ => None,
+        };
+        if let Some(last) = last {
+            self.note_case(last, "only if no remedy helps");
+        }
+    }
+
+    /// Whether `id` is the one repetition that stands for all of a list that is not known.
+    fn stands_for_many(&self, id: NodeId) -> bool {
+        let plan = self.machine.plan();
+        let mut around = plan.frames_around(plan.node(id).frame);
+        around.any(|(_, frame)| {
+            matches!(&frame.kind, FrameKind::Item { value, .. } if crate::expr::is_unusable(value))
+        })
+    }
+
+    /// Whether it is not known that no case before the one with `id` applies.
+    fn follows_an_open_case(&self, id: NodeId) -> bool {
+        let around = std::iter::successors(Some(id), |id| self.plan_node(*id).parent);
+        around.filter(|id| self.is_case(*id)).any(|case| {
+            let Some(choice) = self.plan_node(case).parent else { return false };
+            let before = self.plan_node(choice).children.iter().take_while(|other| **other != case);
+            before.into_iter().any(|other| {
+                let when = self.plan_node(*other).spec.when.as_ref();
+                when.is_some_and(|when| self.known(*other, when).is_none())
+            })
+        })
+    }
+
+    /// Whether a step around `id` is tried only as long as a goal is not reached.
+    fn is_remedy(&self, id: NodeId) -> bool {
+        let mut around = std::iter::successors(self.plan_node(id).parent, |id| self.plan_node(*id).parent);
+        around.any(|id| matches!(self.plan_node(id).spec.action, Action::Remedies(_)))
     }
 
     fn is_case(&self, id: NodeId) -> bool {
@@ -362,6 +418,15 @@ impl Walk {
                 let done = checks(&spec.done_when).join("`, `");
                 (Verdict::MayRun, Some(format!("unless it is done already: `{done}`")))
             }
+            (Verdict::WouldRun, None) if self.stands_for_many(id) => {
+                (Verdict::MayRun, Some("once for each item that the run finds".to_owned()))
+            }
+            (Verdict::WouldRun, None) if self.follows_an_open_case(id) => {
+                (Verdict::MayRun, Some("only if no case before it applies".to_owned()))
+            }
+            (Verdict::WouldRun, None) if self.is_remedy(id) => {
+                (Verdict::MayRun, Some("only as long as the goal is not reached".to_owned()))
+            }
             (verdict, _) => (verdict, because),
         };
         DryStep {
@@ -371,7 +436,7 @@ impl Walk {
             verdict,
             because,
             effect: spec.effect,
-            target: spec.target.to_string(),
+            target: preview.target(&spec.target),
             action: if spec.action.is_group() { String::new() } else { preview.action(&spec.action) },
             gate: spec.confirm.as_ref().map(|confirm| preview.text(&confirm.message)),
             asks_before: checks(&spec.preconditions),
@@ -389,7 +454,7 @@ impl Walk {
         GateQuestion {
             message: message.unwrap_or_default(),
             action: preview.action(&node.spec.action),
-            target: node.spec.target.to_string(),
+            target: preview.target(&node.spec.target),
             effect: node.spec.effect,
             undo: Vec::new(),
             show: None,
@@ -417,72 +482,5 @@ fn asked(preview: &Preview, check: &Check) -> String {
     match &check.title {
         Some(title) => preview.text(title),
         None => crate::plan::check_text(preview, check),
-    }
-}
-
-impl fmt::Display for DryRun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "dry run of {}: nothing is touched and nothing is asked", self.runbook)?;
-        for check in &self.preconditions {
-            writeln!(f, "\n  would ask   {check}")?;
-        }
-        if !self.escalation.is_empty() {
-            writeln!(f)?;
-        }
-        for level in &self.escalation {
-            writeln!(f, "  would tell  {level}")?;
-        }
-        for step in &self.steps {
-            write!(f, "\n{step}")?;
-        }
-        let count =
-            |verdict| self.steps.iter().filter(|s| s.verdict == verdict && !s.action.is_empty()).count();
-        let (run, may) = (count(Verdict::WouldRun), count(Verdict::MayRun));
-        let (skip, fail) = (count(Verdict::WouldSkip), count(Verdict::WouldFail));
-        writeln!(f, "\n{run} would run, {may} may run, {skip} would be skipped, {fail} would fail")
-    }
-}
-
-impl fmt::Display for DryStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.verdict {
-            Verdict::WouldRun if self.action.is_empty() => "group",
-            Verdict::WouldRun => "would run",
-            Verdict::MayRun => "may run",
-            Verdict::WouldSkip => "would skip",
-            Verdict::WouldFail => "would fail",
-        };
-        let pad = "  ".repeat(self.depth + 1);
-        let title = self.title.as_ref().map(|title| format!("  {title}")).unwrap_or_default();
-        writeln!(f, "{pad}{verdict:<10}  {}{title}", self.key)?;
-        let pad = format!("{pad}            ");
-        if let Some(because) = &self.because {
-            writeln!(f, "{pad}{because}")?;
-        }
-        if matches!(self.verdict, Verdict::WouldSkip | Verdict::WouldFail) {
-            return Ok(());
-        }
-        for check in &self.asks_before {
-            writeln!(f, "{pad}asks first: {check}")?;
-        }
-        if let Some(gate) = &self.gate {
-            writeln!(f, "{pad}gate: {gate}")?;
-        }
-        if !self.action.is_empty() {
-            writeln!(f, "{pad}{} on {}:", self.effect.name(), self.target)?;
-            for line in self.action.trim_end().lines() {
-                writeln!(f, "{pad}  {line}")?;
-            }
-        }
-        for check in &self.asks_after {
-            writeln!(f, "{pad}then verifies: {check}")?;
-        }
-        for undo in &self.undo {
-            writeln!(f, "{pad}undone by: {}", undo.trim_end().replace('\n', "; "))?;
-        }
-        if self.irreversible {
-            writeln!(f, "{pad}── point of no return ──")?;
-        }
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 
 mod action;
 mod dry;
+mod dry_text;
 mod enter;
 mod form;
 mod judge;

@@ -94,9 +94,7 @@ impl Scopes {
         call: NodeId,
         expressions: impl IntoIterator<Item = &'e Expr>,
     ) -> Object {
-        let is_its_own = |frame: &Frame| matches!(&frame.kind, FrameKind::Call { node, .. } if *node == call);
-        let place = plan.frames.iter().position(is_its_own).map_or(0, |index| index as u32 + 1);
-        self.of_frame(plan, state, FrameId(place), expressions)
+        self.of_frame(plan, state, plan.called_frame(call).unwrap_or(FrameId::BOOK), expressions)
     }
 
     fn of_frame<'e>(

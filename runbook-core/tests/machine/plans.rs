@@ -427,7 +427,7 @@ pub(crate) fn plan_of(nodes: Vec<Node>) -> Plan {
         "inputs": {}, "vars": {}, "env": {}, "nodes": [], "rollback": "never",
     }))
     .unwrap();
-    plan.nodes = nodes;
+    plan.nodes = nodes.into_iter().map(Arc::new).collect();
     plan
 }
 

@@ -205,7 +205,10 @@ impl Page<'_> {
         };
         let title = spec.title.as_ref().map(|title| format!(": {}", self.preview.text(title)));
         let left_out = if node.selected { "" } else { " (not selected)" };
-        let target = if spec.target.is_local() { String::new() } else { format!(" on {}", spec.target) };
+        let target = match spec.target.is_local() {
+            true => String::new(),
+            false => format!(" on {}", self.preview.target(&spec.target)),
+        };
         let head = format!("{}{target}{}{left_out}", node.key, title.unwrap_or_default());
         self.line(start, &format!("{:<NUMBER$}{mark:<EFFECT$}{head}", format!("{number} ")));
         let indent = start + NUMBER + EFFECT;
@@ -215,8 +218,7 @@ impl Page<'_> {
             self.after(node, indent);
         }
         if spec.action.is_group() {
-            // Remedies follow each other without an edge between them.
-            let in_order = !matches!(spec.action, Action::Group { parallel: true } | Action::Remedies(_));
+            let in_order = !matches!(spec.action, Action::Group { parallel: true });
             self.members(&node.children, &format!("{number}."), start + 2, in_order);
             self.members(node.template.as_slice(), &format!("{number}."), start + 2, true);
         }
@@ -236,8 +238,17 @@ impl Page<'_> {
             let keys = if keys.is_empty() { "nothing, starts at once".to_owned() } else { keys.join(", ") };
             self.field(indent, "after: ", &keys);
         }
-        if let Some(when) = &spec.when {
-            self.field(indent, "when: ", when.source());
+        match (&spec.when, node.parent.map(|group| self.plan.node(group))) {
+            (Some(when), _) => self.field(indent, "when: ", when.source()),
+            (None, Some(group)) if group.spec.action == Action::Choose => self.line(indent, "otherwise"),
+            (None, Some(group)) => {
+                let last =
+                    group.children.last().is_some_and(|last| std::ptr::eq(self.plan.node(*last), node));
+                if last && matches!(&group.spec.action, Action::Remedies(remedies) if remedies.last_resort) {
+                    self.line(indent, "when no remedy has helped");
+                }
+            }
+            (None, None) => {}
         }
         for check in &spec.done_when {
             self.check(indent, "done when: ", check, &spec.target);
