@@ -63,10 +63,7 @@ fn a_code_is_explained_as_before() {
         assert!(text.starts_with("RB0101: ") && text.contains("cure:"), "{text}");
     }
     let (_, said) = runbook(&dir, &["explain", "RB0199"], 2);
-    assert!(
-        said.contains("no diagnostic code `RB0199`") && said.contains("did you mean `RB01"),
-        "{said}"
-    );
+    assert!(said.contains("no diagnostic code `RB0199`") && said.contains("did you mean `RB01"), "{said}");
 }
 
 #[test]

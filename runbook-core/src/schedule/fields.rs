@@ -74,13 +74,16 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The five fields, without nicknames and with Sunday as 0.
+    /// The five fields in numbers, with Sunday as 0: not every cron takes ranges of names, or 7.
     pub(super) fn plain(&self) -> String {
         let mut fields = self.written.clone();
-        if let (Some(last), Some(days)) = (fields.last_mut(), &self.weekdays)
-            && last.contains('7')
-        {
-            *last = ranges(days, "-", |day| day.to_string());
+        for (place, values) in [(3, &self.months), (4, &self.weekdays)] {
+            let Some(field) = fields.get_mut(place) else { continue };
+            if field.contains(|c: char| c.is_ascii_alphabetic() || (place == 4 && c == '7')) {
+                *field = values
+                    .as_ref()
+                    .map_or_else(|| "*".to_owned(), |values| ranges(values, "-", |value| value.to_string()));
+            }
         }
         fields.join(" ")
     }
@@ -96,14 +99,19 @@ impl Fields {
                 return Err("there is no such day in these months".to_owned());
             }
         }
-        let steps = |place: usize| self.written.get(place).is_some_and(|field| field.starts_with("*/"));
-        if self.days.is_some() && self.weekdays.is_some() && (steps(2) || steps(4)) {
+        let (Some(day), Some(weekday)) = (self.written.get(2), self.written.get(4)) else { return Ok(()) };
+        if day == "*" || weekday == "*" {
+            return Ok(());
+        }
+        if day.contains('*') || weekday.contains('*') {
             // Vixie cron wants both fields to fit then, others are content with one.
-            return Err(
-                "with both a day of the month and a day of the week, programs understand `*/` differently; \
-                        write the days out"
-                    .to_owned(),
-            );
+            let why =
+                "with both a day of the month and a day of the week, programs understand `*/` differently";
+            return Err(format!("{why}; write the days out"));
+        }
+        if self.days.is_none() || self.weekdays.is_none() {
+            // One of the two is enough, so that the other one says nothing.
+            return Err("together these days are every day; write `*` for both".to_owned());
         }
         Ok(())
     }
