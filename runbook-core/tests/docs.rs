@@ -12,6 +12,7 @@ use runbook_core::diag::codes;
 use runbook_core::expr::{Builtin, filters, functions, tests};
 use runbook_core::ids::NodeId;
 use runbook_core::kind::Kinds;
+use runbook_core::language;
 use runbook_core::model::Effect;
 use runbook_core::plan::Item;
 use runbook_core::policy::Policy;
@@ -73,6 +74,11 @@ fn the_page_of_diagnostics() {
         .unwrap();
     }
     page("diagnostics.md", &text);
+}
+
+#[test]
+fn the_page_of_the_language() {
+    page("language.md", &format!("{GENERATED}{}", language::page()));
 }
 
 #[test]
@@ -346,6 +352,11 @@ fn whole(info: &str, text: &str) -> String {
     whole
 }
 
+/// Without blanks at the ends of lines.
+fn clean(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim_end).collect()
+}
+
 #[test]
 fn every_runbook_in_the_documentation_is_valid() {
     let mut seen = 0;
@@ -357,6 +368,15 @@ fn every_runbook_in_the_documentation_is_valid() {
                 continue;
             }
             seen += 1;
+            if shown.ends_with("reference/language.md") {
+                // `yaml place.key`: what belongs around it is in the table, where its test validates it.
+                let key = info
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|name| language::find(name).iter().find_map(|entry| entry.key));
+                assert_eq!(key.map(|key| clean(key.example)), Some(clean(&block)), "{shown}:{line}");
+                continue;
+            }
             let fits = match info.as_str() {
                 "yaml" => block.starts_with("apiVersion:"),
                 other => other == "yaml fragment",

@@ -145,7 +145,7 @@ impl Place {
         };
         let group: &[&str] = if self.one_of.is_empty() { self.any_of } else { self.one_of };
         let chosen = group.iter().any(|name| has(name));
-        let missing = self.fill.iter().filter(|(name, _)| !has(name) && !(chosen && group.contains(name)));
+        let missing = self.fill.iter().filter(|(name, _)| !(has(name) || chosen && group.contains(name)));
         let lines: Vec<&str> = example.lines().chain(missing.map(|(_, line)| *line)).collect();
         let mut whole = String::new();
         for line in self.around.lines() {

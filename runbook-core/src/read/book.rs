@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-
 use super::Defaults;
 use super::fields::Fields;
 use super::keys;

@@ -8,6 +8,8 @@ const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 /// The most days a month can have.
 const LONGEST: [u16; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const NAMES: [&str; 5] = ["minute", "hour", "day of the month", "month", "day of the week"];
+/// The smallest and the largest value of each.
+const BOUNDS: [(u16, u16); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
 
 const NICKNAMES: [(&str, &str); 7] = [
     ("@hourly", "0 * * * *"),
@@ -50,8 +52,8 @@ impl Fields {
         if written.len() != 5 {
             return Err(format!("{} instead of five: {}", written.len(), NAMES.join(", ")));
         }
-        for (field, name) in written.iter().zip(NAMES) {
-            syntax(field, name)?;
+        for ((field, name), bounds) in written.iter().zip(NAMES).zip(BOUNDS) {
+            syntax(field, name, bounds)?;
         }
         let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
         let found =
@@ -72,13 +74,16 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The five fields, without nicknames and with Sunday as 0.
+    /// The five fields in numbers, with Sunday as 0: not every cron takes ranges of names, or 7.
     pub(super) fn plain(&self) -> String {
         let mut fields = self.written.clone();
-        if let (Some(last), Some(days)) = (fields.last_mut(), &self.weekdays)
-            && last.contains('7')
-        {
-            *last = ranges(days, "-", |day| day.to_string());
+        for (place, values) in [(3, &self.months), (4, &self.weekdays)] {
+            let Some(field) = fields.get_mut(place) else { continue };
+            if field.contains(|c: char| c.is_ascii_alphabetic() || (place == 4 && c == '7')) {
+                *field = values
+                    .as_ref()
+                    .map_or_else(|| "*".to_owned(), |values| ranges(values, "-", |value| value.to_string()));
+            }
         }
         fields.join(" ")
     }
@@ -94,21 +99,26 @@ impl Fields {
                 return Err("there is no such day in these months".to_owned());
             }
         }
-        let steps = |place: usize| self.written.get(place).is_some_and(|field| field.starts_with("*/"));
-        if self.days.is_some() && self.weekdays.is_some() && (steps(2) || steps(4)) {
+        let (Some(day), Some(weekday)) = (self.written.get(2), self.written.get(4)) else { return Ok(()) };
+        if day == "*" || weekday == "*" {
+            return Ok(());
+        }
+        if day.contains('*') || weekday.contains('*') {
             // Vixie cron wants both fields to fit then, others are content with one.
-            return Err(
-                "with both a day of the month and a day of the week, programs understand `*/` differently; \
-                        write the days out"
-                    .to_owned(),
-            );
+            let why =
+                "with both a day of the month and a day of the week, programs understand `*/` differently";
+            return Err(format!("{why}; write the days out"));
+        }
+        if self.days.is_none() || self.weekdays.is_none() {
+            // One of the two is enough, so that the other one says nothing.
+            return Err("together these days are every day; write `*` for both".to_owned());
         }
         Ok(())
     }
 }
 
 /// Lists of values and ranges, ranges and `*` with steps, and nothing else.
-fn syntax(field: &str, name: &str) -> Result<(), String> {
+fn syntax(field: &str, name: &str, (least, most): (u16, u16)) -> Result<(), String> {
     let value = |text: &str| -> Option<u16> {
         let lower = text.to_lowercase();
         let named = |names: &[&str], first: u16| {
@@ -127,16 +137,18 @@ fn syntax(field: &str, name: &str) -> Result<(), String> {
             Some((range, step)) => (range, Some(step)),
             None => (part, None),
         };
-        let fits = match range.split_once('-') {
+        let ends: Vec<Option<u16>> = range.split('-').map(value).collect();
+        let fits = match ends.as_slice() {
             _ if range == "*" => true,
-            Some((first, last)) => match (value(first), value(last)) {
-                (Some(first), Some(last)) if first <= last => true,
-                (Some(_), Some(_)) => return Err(format!("{name}: the range `{range}` goes backwards")),
-                _ => false,
-            },
             // A step of a single value means different things to different programs.
-            None => value(range).is_some() && step.is_none(),
+            [Some(_)] => step.is_none(),
+            [Some(first), Some(last)] if first <= last => true,
+            [Some(_), Some(_)] => return Err(format!("{name}: the range `{range}` goes backwards")),
+            _ => false,
         };
+        if fits && ends.iter().flatten().any(|value| !(least..=most).contains(value)) {
+            return Err(format!("{name}: `{range}` is not within {least} and {most}"));
+        }
         let step_fits = step.is_none_or(|step| step.parse::<u16>().is_ok_and(|step| step > 0));
         if !fits || !step_fits {
             return Err(format!(

@@ -26,6 +26,7 @@ pub(super) fn render(plan: &Plan) -> String {
             "links": runbook.links,
             "severity": runbook.severity,
             "review_by": runbook.review_by,
+            "schedule": runbook.schedule,
         },
         "digest": plan.digest(),
         "inputs": plan.inputs,

@@ -22,7 +22,7 @@ pub enum Format {
     /// For programs. One object; keys may be added, never renamed or removed:
     ///
     /// - `format`: 1
-    /// - `runbook`: `{name, title, description, owner, labels, links, severity, review_by}`
+    /// - `runbook`: `{name, title, description, owner, labels, links, severity, review_by, schedule}`
     /// - `digest`, `inputs`, `vars`, `lock` (`{key, on_conflict}` or null), `rollback` (`auto`, `offer`, `never`)
     /// - `contacts`: `{id: {role, name, channel, phone, email, handle, labels}}`, `channels`: `{id: {kind, does, timeout}}`
     /// - `escalation`: `{since, until, levels: [{after, to, unless, require, message}]}` or null
