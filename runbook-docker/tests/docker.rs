@@ -142,7 +142,8 @@ fn a_runbook_that_needs_them_is_refused_and_not_called_unknown() {
 fn an_engine_takes_them() {
     let engine = runbook_docker::plug_in(Engine::builder()).build().unwrap();
     let kinds = engine.kinds();
-    assert_eq!(kinds.action_keys().collect::<Vec<_>>(), ["compose", "docker"]);
+    let keys: Vec<&str> = kinds.action_keys().collect();
+    assert!(["compose", "docker"].iter().all(|key| keys.contains(key)), "{keys:?}");
 }
 
 #[tokio::test]

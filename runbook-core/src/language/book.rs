@@ -54,20 +54,20 @@ const GROUPS: Key = key(
     "Named sets of targets. A member is a target or another group; `web:!web1` is all of `web` without `web1`, `web:&eu` what is in both, `web.first` the first and `web.rest` the others.",
     "groups: {everywhere: [local]}",
 );
+/// Free labels.
+pub(super) const LABELS: Shape = Shape::Map(Names::Any, &Shape::Text);
 const CONTACTS: Key = key(
     "contacts",
-    Shape::Any,
+    Shape::Map(Names::Any, &Shape::Place("contact")),
     "People and teams, by name, for `notify` and `escalation`.",
-    "contacts: {L1: {role: On-call engineer, channel: oncall}}",
-)
-.later();
+    "contacts: {L1: {role: On-call engineer}}",
+);
 const CHANNELS: Key = key(
     "channels",
-    Shape::Any,
+    Shape::Map(Names::Any, &Shape::Place("channel")),
     "Ways to reach contacts, by name.",
-    "channels: {oncall: {email: oncall@example.net}}",
-)
-.later();
+    "channels: {oncall: {file: /var/log/runbook/told.log}}",
+);
 const POLICY: Key = key(
     "policy",
     Shape::Any,
@@ -84,7 +84,7 @@ const RUNBOOK: &[Key] = &[
     TITLE,
     DESCRIPTION,
     key("owner", Shape::Text, "Who answers for the runbook.", "owner: team-sales"),
-    key("labels", Shape::Map(Names::Any, &Shape::Text), "Free labels for searching and sorting.", "labels: {service: sales, kind: deploy}"),
+    key("labels", LABELS, "Free labels for searching and sorting.", "labels: {service: sales, kind: deploy}"),
     key("links", Shape::List(&Shape::Place("link")), "Where to look further: dashboards, traces, documents.", "links: [{title: Traces, url: \"https://traces.example.net\"}]"),
     key("severity", Shape::Text, "How bad the incident is that the runbook answers.", "severity: P1"),
     key("review_by", Shape::Date, "The day by which somebody must look at the runbook again. An overdue date is a warning.", "review_by: 2027-01-31"),
@@ -104,7 +104,7 @@ const RUNBOOK: &[Key] = &[
     key("on_failure", Shape::Place("runbook.on_failure"), "What follows a failure: whether completed work is undone, and steps that look, collect and tell.", "on_failure: {rollback: auto}"),
     key("finally", STEPS, "Steps that run at the end whatever happened. They never change the outcome.", "finally: [{run: uptime, effect: read, evidence: true}]"),
     key("procedures", Shape::Map(Names::Identifiers, &Shape::Either(&[Shape::Place("procedure"), STEPS])), "Lists of steps with inputs of their own, for `call`.", "procedures: {probe: [{run: uptime, effect: read}]}"),
-    key("escalation", Shape::Any, "Timers beside the steps that tell more people the longer a run takes. They never act on systems.", "escalation: {levels: [{after: 15m, to: L2}]}").later(),
+    key("escalation", Shape::Place("escalation"), "Timers beside the steps that tell more people the longer a run takes. They never act on systems.", "channels: {oncall: {file: told.log}}\nescalation: {levels: [{after: 15m, to: oncall}]}"),
     key("schedule", Shape::Place("schedule"), "When the runbook is meant to run. It is checked and shown; existing schedulers do the scheduling, and `runbook schedule` prints what they need.", "schedule: {cron: 30 3 * * *, timezone: Europe/Moscow}"),
     key("outputs", OUTPUTS, "Declared results of the run, computed when it has ended.", "outputs: {started: run.started}"),
 ];

@@ -11,6 +11,7 @@ mod files;
 mod find;
 mod flow;
 mod pages;
+mod people;
 mod schema;
 mod shape;
 mod step;
@@ -173,6 +174,7 @@ pub fn places() -> impl Iterator<Item = &'static Place> {
         step::PLACES,
         actions::PLACES,
         flow::PLACES,
+        people::PLACES,
         checks::PLACES,
         files::PLACES,
         engines::PLACES,

@@ -76,7 +76,7 @@ fn of_place_named(name: &str, kinds: &Kinds) -> Value {
 /// Actions or targets that the table does not know, for the places that take them.
 fn foreign(place: &Place, kinds: &Kinds) -> Vec<String> {
     let keys: Vec<&str> = match place.name {
-        "step" | "check" => kinds.action_keys().filter(|key| *key != RestoreKind::KEY).collect(),
+        "step" | "check" | "channel" => kinds.action_keys().filter(|key| *key != RestoreKind::KEY).collect(),
         "target" => kinds.target_keys().collect(),
         _ => Vec::new(),
     };

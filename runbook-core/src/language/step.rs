@@ -3,7 +3,7 @@
 use super::shape::{CHECKS, COUNT, ENV, Names, OUTPUTS, STEPS, Shape, VALUES};
 use super::{Key, Place, key};
 
-const AROUND: &str = "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - @@\n";
+const AROUND: &str = "apiVersion: runbook/v1\nkind: Runbook\nname: example\nchannels: {oncall: {file: told.log}}\nsteps:\n  - @@\n";
 
 /// What a step does: exactly one of these.
 const ACTIONS: &[&str] = &[
@@ -88,7 +88,7 @@ const STEP: &[Key] = &[
     key("wait", Shape::Either(&[Shape::Duration, Shape::Place("wait")]), "Waits for some time, or until checks hold.", "wait: 30s"),
     key("assert", Shape::Either(&[Shape::Place("assert"), Shape::Expression, Shape::Items(&Shape::Either(&[Shape::Place("assert"), Shape::Expression]))]), "Conditions that must hold, or the step fails.", "assert: run.id != ''"),
     key("set", VALUES, "Computes values, which later steps see as `steps.ID.outputs`.", "set: {day: '${{ run.started }}'}"),
-    key("notify", Shape::Any, "Tells people.", "notify: {to: L1, message: Begun}").later(),
+    key("notify", Shape::Place("notify"), "Tells people. A channel that fails is a warning, never a failure.", "notify: {to: oncall, message: Begun}"),
     key("call", Shape::Text, "Runs a procedure, or another runbook by its path, in a scope of its own; its declared outputs come back.", "call: probe"),
     key("steps", STEPS, "A group of steps, one after the other.", "steps: [{run: uptime}, {run: date}]"),
     key("parallel", STEPS, "A group of steps that start together.", "parallel: [{run: uptime}, {run: date}]"),

@@ -41,6 +41,27 @@ const TABLES: &[(&str, &[&str])] = &[
     ("FILE", &["file"]),
     ("TEXT_MATCHER", &["text"]),
     ("SCHEDULE", &["schedule"]),
+    ("CONTACT", &["contact"]),
+    ("CHANNEL", &["channel"]),
+    ("CHANNEL_KINDS", &["channel"]),
+    ("NOTIFY", &["notify"]),
+    ("ESCALATION", &["escalation"]),
+    ("CLOCK", &["escalation.clock"]),
+    ("LEVEL", &["escalation.level"]),
+];
+
+/// Tables for files of tests, which the table of the language does not hold: docs/reference/testing.md does.
+const OF_TESTS: &[&str] = &[
+    "SUITE",
+    "SCRIPT",
+    "TEST",
+    "MOCK",
+    "ANSWER",
+    "EXPECTED",
+    "EXPECTED_STEP",
+    "EXPECTED_GATE",
+    "EXPECTED_DURATION",
+    "EXPECTED_TEXT",
 ];
 
 /// Places whose keys are not in the reader's tables: others check them.
@@ -83,7 +104,8 @@ fn reader() -> BTreeMap<String, BTreeMap<String, bool>> {
 
 #[test]
 fn the_reader_and_the_table_know_the_same_keys() {
-    let reader = reader();
+    let mut reader = reader();
+    reader.retain(|name, _| !OF_TESTS.contains(&name.as_str()));
     let names: BTreeSet<&str> = reader.keys().map(String::as_str).collect();
     let known: BTreeSet<&str> = TABLES.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, known, "tables of keys.rs and those in TABLES: give a new one its place");
