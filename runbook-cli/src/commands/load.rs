@@ -26,7 +26,12 @@ pub(crate) fn plan(
     show(&checked.diagnostics, &checked.sources, color);
     let (errors, _) = checked.counts();
     let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
-        output::talk(&format!("`{}` is not valid: {}\n", checked.file, count(errors, "error")));
+        let why = match errors {
+            // An inventory, for example: good for those that include it.
+            0 => "holds no runbook, only what runbooks include".to_owned(),
+            errors => format!("is not valid: {}", count(errors, "error")),
+        };
+        output::talk(&format!("`{}` {why}\n", checked.file));
         return Err(Fault::said(Exit::Usage));
     };
     let request = inputs::request(&runbook, request, ask)?;
