@@ -26,10 +26,12 @@ pub(crate) fn plan(
     show(&checked.diagnostics, &checked.sources, color);
     let (errors, _) = checked.counts();
     let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
-        output::talk(&match errors {
-            0 => format!("`{}` is not a runbook\n", checked.file),
-            _ => format!("`{}` is not valid: {}\n", checked.file, count(errors, "error")),
-        });
+        let why = match errors {
+            // An inventory, or tests: good for what they are for.
+            0 => "is not a runbook: it holds what runbooks include, or tests of one".to_owned(),
+            errors => format!("is not valid: {}", count(errors, "error")),
+        };
+        output::talk(&format!("`{}` {why}\n", checked.file));
         return Err(Fault::said(Exit::Usage));
     };
     let request = inputs::request(&runbook, request, ask)?;

@@ -331,10 +331,11 @@ impl<'n> Names<'n, '_> {
             let problem = unknown(span, format!("there is no step `{name}`"));
             let graph = self.graph;
             let problem = self.suggest.add(problem, name, || graph.names());
-            let callers = has_step(&self.unit.runbook.steps, name);
+            let callers = !self.unit.is_book && has_step(&self.unit.runbook.steps, name);
             let problem = self.own_names_only(problem, callers, "steps");
-            return self.found.push(match in_a_procedure(self.unit.runbook, name) {
-                Some(procedure) if self.unit.is_book => problem.help(format!(
+            let procedure = self.unit.is_book.then(|| in_a_procedure(self.unit.runbook, name)).flatten();
+            return self.found.push(match procedure {
+                Some(procedure) => problem.help(format!(
                     "the procedure `{procedure}` has such a step; what it returns are the `outputs` of the step that calls it"
                 )),
                 _ => problem,

@@ -12,6 +12,12 @@ const MANUAL: &[Key] = &[
         "checklist: [The balancer is drained, The dashboard is green]",
     ),
     key(
+        "links",
+        Shape::List(&Shape::Place("link")),
+        "Where to look further.",
+        "instructions: Look at the graph\nlinks: [{title: Graphs, url: \"https://graphs.example.net\"}]",
+    ),
+    key(
         "fields",
         Shape::Map(Names::Identifiers, &Shape::Place("input")),
         "Values that the person enters; they become the step's outputs.",

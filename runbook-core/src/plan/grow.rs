@@ -42,8 +42,8 @@ impl Plan {
 
     /// Remembers what a called procedure was given.
     pub(crate) fn enter(&mut self, call: NodeId, inputs: &Object, vars: &Object) {
-        let Some(frame) = self.called_frame(call) else { return };
-        if let Some(frame) = self.frames.get_mut(frame.0 as usize - 1)
+        let place = self.called_frame(call).and_then(|frame| frame.0.checked_sub(1));
+        if let Some(frame) = place.and_then(|place| self.frames.get_mut(place as usize))
             && let FrameKind::Call { given, .. } = &mut Arc::make_mut(frame).kind
         {
             *given = Some((inputs.clone(), vars.clone()));

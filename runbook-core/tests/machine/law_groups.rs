@@ -306,6 +306,12 @@ fn what_has_grown_is_a_copy_of_what_is_repeated() {
                 };
                 law!(trace, *index as usize == place, "{member:?} is in another place");
                 law!(trace, Some(value) == expanded.map(|items| &items[place].value), "another item");
+                let inner = plan.node(*member).children.first().map(|inner| plan.node(*inner).frame);
+                let fits = inner.is_none_or(|frame| match &plan.frame(frame).kind {
+                    FrameKind::Call { node, .. } => node == member,
+                    FrameKind::Item { holder, .. } => *holder == id || holder == member,
+                });
+                law!(trace, fits, "what is in {member:?} has names of something else");
             }
         }
         for (id, node) in plan.iter() {

@@ -8,7 +8,7 @@ use runbook_core::model::{
     Action, Call, Check, Confirm, Each, Level, Over, Remedies, Retry, RollbackMode, Rollout, Share,
     StepFailure, StepSpec,
 };
-use runbook_core::plan::{Node, Plan, PlanEscalation, Role};
+use runbook_core::plan::{Frame, FrameId, FrameKind, Node, Plan, PlanEscalation, Role};
 use runbook_core::source::{Span, Spanned};
 use runbook_core::value::Duration;
 use serde_json::json;
@@ -89,11 +89,13 @@ pub(crate) fn books() -> impl Strategy<Value = Book> {
 impl Book {
     /// The book as a plan.
     pub(crate) fn plan(&self) -> Arc<Plan> {
-        let mut builder = Builder { nodes: Vec::new(), body: Vec::new() };
+        let mut builder =
+            Builder { nodes: Vec::new(), body: Vec::new(), frames: Vec::new(), frame: FrameId::BOOK };
         builder.list(&self.body, Role::Body, None, false, &[], "steps");
         builder.list(&self.handlers, Role::OnFailure, None, false, &[], "on_failure");
         builder.list(&self.finally, Role::Finally, None, false, &[], "finally");
         let mut plan = plan_of(builder.nodes);
+        plan.frames = builder.frames.into_iter().map(Arc::new).collect();
         plan.rollback =
             [RollbackMode::Auto, RollbackMode::Offer, RollbackMode::Never][usize::from(self.mode) % 3];
         if self.preconditions {
@@ -108,6 +110,9 @@ struct Builder {
     nodes: Vec<Node>,
     /// The nodes of the body so far that can be named here, outer ones before inner ones.
     body: Vec<NodeId>,
+    frames: Vec<Frame>,
+    /// The frame in which steps stand now.
+    frame: FrameId,
 }
 
 /// What a step with others in it does with them.
@@ -136,6 +141,7 @@ impl Builder {
             let id = NodeId::from_index(self.nodes.len());
             let mut node = node(&format!("{name}.{}", index + 1), role, step.spec());
             node.parent = parent;
+            node.frame = self.frame;
             node.needs = match &step.needs {
                 Some(needs) => self.pick(needs, around),
                 None if parallel => Vec::new(),
@@ -189,9 +195,12 @@ impl Builder {
             }
             Holds::Called => {
                 // What is called names only its own.
-                let outer = std::mem::take(&mut self.body);
+                let outer = (std::mem::take(&mut self.body), self.frame);
+                let parent = (!self.frame.is_book()).then_some(self.frame);
+                self.frames.push(Frame { parent, kind: FrameKind::Call { node: id, given: None } });
+                self.frame = FrameId(self.frames.len() as u32);
                 let children = self.list(&step.children, role, Some(id), false, around, &name);
-                self.body = outer;
+                (self.body, self.frame) = outer;
                 children
             }
             Holds::Repeated => {
