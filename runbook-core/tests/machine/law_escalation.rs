@@ -79,7 +79,7 @@ fn what_is_due_is_wanted_and_nothing_else() {
 #[test]
 fn timers_change_nothing_but_what_people_know() {
     for_runs(|trace| {
-        let mut plan = (*trace.plan).clone();
+        let mut plan = (*trace.book).clone();
         plan.escalation = None;
         let log: Vec<Entry> = trace
             .log
@@ -100,7 +100,7 @@ fn every_prefix_fires_the_rest_and_nothing_twice() {
     for_plans(80, |plan, numbers| {
         let trace = run(plan, &numbers[..numbers.len().min(80)], World { people: false, chaos: false });
         for end in 1..=trace.log.len() {
-            let mut joined = Trace::resumed(trace.plan.clone(), &trace.log[..end]);
+            let mut joined = Trace::resumed(trace.book.clone(), &trace.log[..end]);
             joined.states.splice(0..0, trace.states[..end].iter().cloned());
             joined.go_on_alone();
             each_once_in_order_and_in_time(&joined)?;
