@@ -95,7 +95,10 @@ fn remedies_that_do_not_help_are_what_failed() {
 fn an_inventory_is_valid_but_nothing_to_run() {
     assert_eq!(runbook(&FILES, &["validate", "hosts.yaml"]).0, 0);
     let (code, _, err) = runbook(&FILES, &["run", "hosts.yaml"]);
-    assert_eq!((code, err.as_str()), (2, "`hosts.yaml` is not a runbook: it holds what runbooks include, or tests of one\n"));
+    assert_eq!(
+        (code, err.as_str()),
+        (2, "`hosts.yaml` is not a runbook: it holds what runbooks include, or tests of one\n")
+    );
 }
 
 #[test]
