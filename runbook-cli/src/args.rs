@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0 succeeded   1 failed   2 invalid runbook or usage   3 blocked (precondition, lock)
+  0 succeeded   1 failed   2 invalid runbook or usage   3 blocked (precondition, policy, lock)
   4 failed, rolled back and verified   5 stuck (rollback failed or pending, in doubt)
   6 suspended at a gate   7 denied   130 interrupted";
 
@@ -27,6 +27,9 @@ pub(crate) struct Global {
     /// Where runs are kept [default: $XDG_STATE_HOME/runbook or ~/.local/state/runbook]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Policy that applies besides those of the runbook and of $RUNBOOK_POLICY; can be given several times
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,

@@ -9,6 +9,7 @@ mod inputs;
 mod keeper;
 mod output;
 mod people;
+mod policies;
 mod registry;
 mod render;
 mod signals;

@@ -13,6 +13,7 @@ use runbook_core::suite::{self, LoadedSuite};
 use runbook_core::yaml;
 
 use crate::fault::{Fault, reason};
+use crate::policies::Outside;
 
 /// Larger files are not read at all; no runbook that people review comes near.
 const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -52,7 +53,7 @@ impl Checked {
 }
 
 /// Reads and checks the runbook in `path`; `-` is standard input. Whatever is wrong is a diagnostic.
-pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
+pub(crate) fn check(path: &Path, kinds: &Kinds, policies: &Outside) -> Checked {
     let (file, text) = match text_of(path) {
         Ok(read) => read,
         Err(refused) => return *refused,
@@ -61,7 +62,8 @@ pub(crate) fn check(path: &Path, kinds: &Kinds) -> Checked {
         let LoadedSuite { sources, diagnostics, .. } = suite::load(&file, &text, kinds, &Disk);
         return Checked { file, runbook: None, sources, diagnostics };
     }
-    let Loaded { runbook, sources, diagnostics, .. } = read::parse_with(&file, &text, kinds, &Disk);
+    let Loaded { runbook, sources, diagnostics, .. } =
+        read::parse_under(&file, &text, kinds, &Disk, policies.policies());
     Checked { file, runbook, sources, diagnostics }
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn check_tests(path: &Path, kinds: &Kinds) -> Result<(String, LoadedS
 }
 
 /// What messages call `path`, and what it holds.
-fn text_of(path: &Path) -> Result<(String, String), Box<Checked>> {
+pub(crate) fn text_of(path: &Path) -> Result<(String, String), Box<Checked>> {
     let file = name_of(path);
     let bytes = match read(path) {
         Ok(bytes) => bytes,

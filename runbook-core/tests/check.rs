@@ -364,7 +364,7 @@ fn scripts_take_values_only_where_they_stay_values() {
     assert_eq!(open.len(), 1, "{open:?}");
     contains(&open[0], "RB0302");
     contains(&open[0], "does not end");
-    let check = "inputs: {x: {type: string}}\nsteps:\n  - run: 'true'\n    verify: [{run: 'sh -c \"${{ inputs.x }}\"'}]\n";
+    let check = "inputs: {x: {type: string}}\nsteps:\n  - run: 'true'\n    verify: [{run: 'sh -c \"${{ inputs.x }}\"', effect_because: it only looks}]\n";
     one(check, "RB0301", "inputs.x");
 }
 

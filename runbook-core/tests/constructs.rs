@@ -38,7 +38,7 @@ steps:
     run: [stat, "${{ name }}"]
   - id: unknown
     for_each: steps.find.outputs.files
-    effect: change
+    effect: destroy
     confirm: Remove ${{ item }}?
     run: [rm, "${{ item }}"]
     rollback: [{effect: change, run: [touch, "${{ item }}"]}]

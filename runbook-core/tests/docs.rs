@@ -172,6 +172,7 @@ fn samples() -> Vec<(Event, &'static str)> {
         preview: None,
         phrase: None,
         irreversible: false,
+        asked_by: Vec::new(),
         digest: "3f1a…".into(),
     };
     let mut result = StepResult::success();
@@ -188,6 +189,13 @@ fn samples() -> Vec<(Event, &'static str)> {
         (
             Event::Unusable { node, reason: "`when`: `vars.x` has no value".into() },
             "Something of a step could not be evaluated or rendered; it fails without having acted.",
+        ),
+        (
+            Event::Refused {
+                node,
+                reason: "`git reset --hard` is forbidden by the rule `only_git_pull` of the policy `sales`: only git pull".into(),
+            },
+            "A policy does not let a step act with the values that it has got: it is `blocked` without having acted.",
         ),
         (
             Event::Checked { node, stage: CheckStage::Verify, checks: vec![check(false)] },

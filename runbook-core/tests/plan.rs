@@ -453,11 +453,11 @@ fn labels_of_pictures_are_escaped() {
     let text = "steps:\n  - {id: a, run: 'true', title: \"say \\\"hi\\\" <b>\\n#1 \\\\ `x`\"}\n";
     let mermaid = render(&plan(text), Format::Mermaid);
     assert!(
-        mermaid.contains(r#"n0["a<br/>say #quot;hi#quot; #lt;b#gt; #35;1 \ #96;x#96;<br/>change"]"#),
+        mermaid.contains(r#"n0("a<br/>say #quot;hi#quot; #lt;b#gt; #35;1 \ #96;x#96;<br/>read")"#),
         "{mermaid}"
     );
     let dot = render(&plan(text), Format::Dot);
-    assert!(dot.contains(r#"n0 [label="a\nsay \"hi\" <b> #1 \\ `x`\nchange"]"#), "{dot}");
+    assert!(dot.contains(r#"n0 [label="a\nsay \"hi\" <b> #1 \\ `x`\nread", style=rounded]"#), "{dot}");
 }
 
 #[test]

@@ -16,10 +16,16 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::identity;
 use crate::people::flags::{Flags, find};
+use crate::policies::Outside;
 use crate::state_dir::StateDir;
 
 /// Goes on with a run.
-pub(crate) fn resume(command: &Resume, state: StateDir, color: Color) -> Result<Exit, Fault> {
+pub(crate) fn resume(
+    command: &Resume,
+    state: StateDir,
+    policies: &Outside,
+    color: Color,
+) -> Result<Exit, Fault> {
     let store = Arc::new(state.open_for(&command.run)?);
     super::runtime()?.block_on(async {
         let (run, machine) = look(&store, &command.run, &command.session).await?;
@@ -29,18 +35,23 @@ pub(crate) fn resume(command: &Resume, state: StateDir, color: Color) -> Result<
         for (step, way) in &command.choose {
             choose(&store, &run, &machine, step, *way).await?;
         }
-        let stage = Stage::new(&command.session, state, store, color)?;
+        let stage = Stage::new(&command.session, state, store, policies, color)?;
         let resumed = stage.engine.resume(&run).await;
         stage.see_through(&machine.plan().runbook, resumed).await
     })
 }
 
 /// Undoes what a run has done.
-pub(crate) fn rollback(command: &Rollback, state: StateDir, color: Color) -> Result<Exit, Fault> {
+pub(crate) fn rollback(
+    command: &Rollback,
+    state: StateDir,
+    policies: &Outside,
+    color: Color,
+) -> Result<Exit, Fault> {
     let store = Arc::new(state.open_for(&command.run)?);
     super::runtime()?.block_on(async {
         let (run, machine) = look(&store, &command.run, &command.session).await?;
-        let stage = Stage::new(&command.session, state, store, color)?;
+        let stage = Stage::new(&command.session, state, store, policies, color)?;
         let undoing = stage.engine.rollback(&run).await;
         stage.see_through(&machine.plan().runbook, undoing).await
     })

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use runbook_core::diag::Diagnostic;
+use runbook_core::diag::{Code, Diagnostic, Severity};
 use runbook_core::plan::Plan;
 use runbook_core::source::Sources;
 
@@ -10,6 +10,7 @@ use crate::args::{Color, Request};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::inputs::AskLine;
+use crate::policies::Outside;
 use crate::render::style::Paint;
 use crate::render::{diagnostics, screen};
 use crate::text::count;
@@ -20,9 +21,10 @@ pub(crate) fn plan(
     path: &Path,
     request: &Request,
     ask: Option<&AskLine>,
+    policies: &Outside,
     color: Color,
 ) -> Result<Plan, Fault> {
-    let checked = source::check(path, &registry::kinds());
+    let checked = source::check(path, &registry::kinds(), policies);
     show(&checked.diagnostics, &checked.sources, color);
     let (errors, _) = checked.counts();
     let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
@@ -32,14 +34,23 @@ pub(crate) fn plan(
             errors => format!("is not valid: {}", count(errors, "error")),
         };
         output::talk(&format!("`{}` {why}\n", checked.file));
-        return Err(Fault::said(Exit::Usage));
+        return Err(Fault::said(exit_of(&checked.diagnostics)));
     };
-    let request = inputs::request(&runbook, request, ask)?;
+    let request = policies.apply(inputs::request(&runbook, request, ask)?);
     Plan::build(&runbook, &request).map_err(|found| {
         show(&found, &checked.sources, color);
         output::talk(&format!("`{}` cannot be planned: {}\n", checked.file, count(found.len(), "error")));
-        Fault::said(Exit::Usage)
+        Fault::said(exit_of(&found))
     })
+}
+
+/// What is refused by policies alone is a valid runbook that is blocked.
+fn exit_of(found: &[Diagnostic]) -> Exit {
+    let mut errors = found.iter().filter(|problem| problem.severity == Severity::Error).peekable();
+    match errors.peek().is_some() && errors.all(|problem| problem.code == Code::FORBIDDEN) {
+        true => Exit::Blocked,
+        false => Exit::Usage,
+    }
 }
 
 fn show(found: &[Diagnostic], sources: &Sources, color: Color) {

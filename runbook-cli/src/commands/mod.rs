@@ -22,19 +22,21 @@ pub(crate) use runs::local_time;
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::policies::Outside;
 use crate::state_dir::StateDir;
 
 /// Carries out what was typed.
 pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
     let color = cli.global.color;
+    let policies = Outside::read(&cli.global)?;
     let state = || StateDir::new(cli.global.state.clone());
     match &cli.command {
-        Command::Validate(command) => validate::execute(command, color),
-        Command::Plan(command) => plan::execute(command, color),
+        Command::Validate(command) => validate::execute(command, &policies, color),
+        Command::Plan(command) => plan::execute(command, &policies, color),
         Command::Test(command) => test::execute(command, color),
-        Command::Run(command) => run::execute(command, cli.global.state.clone(), color),
-        Command::Resume(command) => go_on::resume(command, state()?, color),
-        Command::Rollback(command) => go_on::rollback(command, state()?, color),
+        Command::Run(command) => run::execute(command, cli.global.state.clone(), &policies, color),
+        Command::Resume(command) => go_on::resume(command, state()?, &policies, color),
+        Command::Rollback(command) => go_on::rollback(command, state()?, &policies, color),
         Command::Approve(command) => answer::approve(command, &state()?),
         Command::Deny(command) => answer::deny(command, &state()?),
         Command::Abandon(command) => abandon::execute(command, &state()?),
@@ -43,7 +45,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Classify(command) => classify::execute(command, color),
         Command::Explain(command) => explain::execute(command),
         Command::Schema => Ok(schema::execute()),
-        Command::Schedule(command) => schedule::execute(command, color),
+        Command::Schedule(command) => schedule::execute(command, &policies, color),
         Command::Completions(command) => Ok(completions::execute(command)),
     }
 }

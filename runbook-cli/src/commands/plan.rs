@@ -7,11 +7,12 @@ use crate::args::{Color, PlanArgs, PlanFormat};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output;
+use crate::policies::Outside;
 use crate::text::safe;
 
 /// Shows what a run would do.
-pub(crate) fn execute(command: &PlanArgs, color: Color) -> Result<Exit, Fault> {
-    let plan = load::plan(&command.file, &command.request, None, color)?;
+pub(crate) fn execute(command: &PlanArgs, policies: &Outside, color: Color) -> Result<Exit, Fault> {
+    let plan = load::plan(&command.file, &command.request, None, policies, color)?;
     let format = match command.format {
         PlanFormat::Text => Format::Text,
         PlanFormat::Json => Format::Json,

@@ -17,6 +17,7 @@ use crate::inputs::AskLine;
 use crate::output;
 use crate::people::console::{Terminal, ask_at_once};
 use crate::people::flags::Flags;
+use crate::policies::Outside;
 use crate::render::screen::Screen;
 use crate::render::style::Paint;
 use crate::source::is_stdin;
@@ -24,23 +25,28 @@ use crate::state_dir::StateDir;
 use crate::text::safe;
 
 /// Runs a runbook, or walks through it without any effect.
-pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Result<Exit, Fault> {
+pub(crate) fn execute(
+    command: &Run,
+    state: Option<PathBuf>,
+    policies: &Outside,
+    color: Color,
+) -> Result<Exit, Fault> {
     let paint = Paint::for_stderr(color);
     let attended = !command.session.non_interactive
         && !is_stdin(&command.file)
         && Terminal::find(&Screen::stderr(), paint).is_some();
     let ask: Option<&AskLine> = if attended { Some(&ask_at_once) } else { None };
-    let plan = load::plan(&command.file, &command.request, ask, color)?;
+    let plan = load::plan(&command.file, &command.request, ask, policies, color)?;
     Flags::of(&command.session).check(&plan)?;
     if command.dry_run {
         return walk(&dry_run(&plan), command.session.json);
     }
     if command.rehearse {
-        return rehearse(plan, command, color);
+        return rehearse(plan, command, policies, color);
     }
     let state = StateDir::new(state)?;
     let store = Arc::new(state.open()?);
-    let stage = Stage::new(&command.session, state, store, color)?;
+    let stage = Stage::new(&command.session, state, store, policies, color)?;
     let file = command.file.to_string_lossy().into_owned();
     super::runtime()?.block_on(async {
         let book = plan.runbook.clone();
@@ -50,8 +56,8 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
 }
 
 /// Prints what looking has found, and what would change.
-fn rehearse(plan: Plan, command: &Run, color: Color) -> Result<Exit, Fault> {
-    let engine = rehearsing(&command.session, color)?;
+fn rehearse(plan: Plan, command: &Run, policies: &Outside, color: Color) -> Result<Exit, Fault> {
+    let engine = rehearsing(&command.session, policies, color)?;
     let rehearsal = super::runtime()?.block_on(engine.rehearse(plan))?;
     if command.session.json {
         let line = serde_json::to_string(&rehearsal).map_err(|error| Fault::failed(error.to_string()))?;

@@ -12,15 +12,16 @@ use crate::args::{Color, Request, Schedule, ScheduleForm};
 use crate::exit::Exit;
 use crate::fault::{Fault, reason};
 use crate::output;
+use crate::policies::Outside;
 
 /// How many of the next times are shown.
 const SHOWN: usize = 3;
 
 /// Prints what another program needs to start the runbook.
-pub(crate) fn execute(command: &Schedule, color: Color) -> Result<Exit, Fault> {
+pub(crate) fn execute(command: &Schedule, policies: &Outside, color: Color) -> Result<Exit, Fault> {
     // A run that is started by a program is asked nothing: whatever it needs must be given here.
     let request = Request { input: command.input.clone(), ..Request::default() };
-    let plan = load::plan(&command.file, &request, None, color)?;
+    let plan = load::plan(&command.file, &request, None, policies, color)?;
     let Some(schedule) = &plan.runbook.schedule else {
         let shown = command.file.display();
         return Err(Fault::usage(format!("`{shown}` has no `schedule`"))

@@ -13,6 +13,7 @@ use crate::fault::{self, Fault};
 use crate::people::Desk;
 use crate::people::console::{Console, Terminal};
 use crate::people::flags::Flags;
+use crate::policies::Outside;
 use crate::render::json::Json;
 use crate::render::live::Live;
 use crate::render::plain::Plain;
@@ -40,6 +41,7 @@ impl Stage {
         session: &Session,
         state: StateDir,
         store: Arc<SqliteStore>,
+        policies: &Outside,
         color: Color,
     ) -> Result<Self, Fault> {
         let screen = Screen::stderr();
@@ -48,7 +50,7 @@ impl Stage {
         let console = (!session.non_interactive).then(|| Terminal::find(&screen, paint)).flatten();
         let console = console.map(|terminal| Arc::new(terminal) as Arc<dyn Console>);
         let desk = Arc::new(Desk::new(Flags::of(session), console, user.clone()));
-        let mut builder = builder(store, &user).approver(desk.clone()).secrets(desk);
+        let mut builder = policies.enforce(builder(store, &user)).approver(desk.clone()).secrets(desk);
         if let Some(jobs) = session.jobs {
             builder = builder.jobs(jobs.into());
         }
@@ -132,12 +134,12 @@ pub(crate) fn builder(store: Arc<SqliteStore>, user: &str) -> EngineBuilder {
 }
 
 /// An engine that keeps nothing, with somebody who can type secrets.
-pub(crate) fn rehearsing(session: &Session, color: Color) -> Result<Engine, Fault> {
+pub(crate) fn rehearsing(session: &Session, policies: &Outside, color: Color) -> Result<Engine, Fault> {
     let (screen, paint, user) = (Screen::stderr(), Paint::for_stderr(color), identity::user());
     let console = (!session.non_interactive).then(|| Terminal::find(&screen, paint)).flatten();
     let console = console.map(|terminal| Arc::new(terminal) as Arc<dyn Console>);
     let desk = Desk::new(Flags::of(session), console, user.clone());
-    let builder = Engine::builder().identity(user).secrets(Arc::new(desk));
+    let builder = policies.enforce(Engine::builder()).identity(user).secrets(Arc::new(desk));
     Ok(crate::registry::plug_in(builder).build()?)
 }
 

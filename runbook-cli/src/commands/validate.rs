@@ -3,6 +3,7 @@
 use crate::args::{Color, Findings, Validate};
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::policies::Outside;
 use crate::render::style::Paint;
 use crate::render::{diagnostics, screen};
 use crate::source::{self, Checked};
@@ -10,10 +11,10 @@ use crate::text::count;
 use crate::{output, registry};
 
 /// Checks every file and shows every problem.
-pub(crate) fn execute(command: &Validate, color: Color) -> Result<Exit, Fault> {
+pub(crate) fn execute(command: &Validate, policies: &Outside, color: Color) -> Result<Exit, Fault> {
     let kinds = registry::kinds();
     let files = source::expand(&command.files)?;
-    let checked: Vec<Checked> = files.iter().map(|file| source::check(file, &kinds)).collect();
+    let checked: Vec<Checked> = files.iter().map(|file| source::check(file, &kinds, policies)).collect();
     match command.format {
         Findings::Human => {
             let (paint, columns) = (Paint::for_stdout(color), screen::columns(&std::io::stdout()));

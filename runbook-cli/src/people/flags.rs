@@ -68,6 +68,7 @@ impl Flags {
     }
 
     fn covers(&self, key: &str, question: &GateQuestion) -> Option<&'static str> {
+        // A phrase is typed, and what a policy asks is asked of a person.
         if question.phrase.is_some() {
             return None;
         }
@@ -76,7 +77,7 @@ impl Flags {
             return Some("--approve");
         }
         let plain = matches!(question.effect, Effect::Read | Effect::Change);
-        (self.yes && plain).then_some("--yes")
+        (self.yes && plain && question.asked_by.is_empty()).then_some("--yes")
     }
 
     fn manual(&self, plan: &Plan, node: NodeId, manual: &Manual) -> Option<(Reply, &'static str)> {
@@ -161,6 +162,7 @@ mod tests {
             preview: None,
             phrase: phrase.map(str::to_owned),
             irreversible: false,
+            asked_by: Vec::new(),
             digest: "d".into(),
         }
     }

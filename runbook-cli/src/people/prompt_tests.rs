@@ -58,6 +58,7 @@ fn question() -> GateQuestion {
         preview: None,
         phrase: None,
         irreversible: false,
+        asked_by: Vec::new(),
         digest: "d".into(),
     }
 }

@@ -138,6 +138,7 @@ pub(crate) fn subject(event: &Event) -> Option<NodeId> {
     match event {
         Event::Condition { node, .. }
         | Event::Unusable { node, .. }
+        | Event::Refused { node, .. }
         | Event::Checked { node, .. }
         | Event::GateOpened { node, .. }
         | Event::GateDecided { node, .. }

@@ -29,6 +29,8 @@ pub(super) struct Arg {
     pub(super) splits: bool,
     /// Whether it is a pattern that file names are put in for.
     pub(super) glob: bool,
+    /// Whether it is known not to begin with a dash, although its beginning is not known.
+    pub(super) operand: bool,
     pub(super) span: Range<usize>,
 }
 
@@ -36,13 +38,13 @@ impl Arg {
     /// An argument that is `text`.
     pub(super) fn fixed(text: &str, span: Range<usize>) -> Self {
         let part = Part { text: Some(text.to_owned()), span: span.clone() };
-        Arg { parts: vec![part], splits: false, glob: false, span }
+        Arg { parts: vec![part], splits: false, glob: false, operand: false, span }
     }
 
     /// An argument nobody knows.
     pub(super) fn unknown(span: Range<usize>) -> Self {
         let part = Part { text: None, span: span.clone() };
-        Arg { parts: vec![part], splits: false, glob: false, span }
+        Arg { parts: vec![part], splits: false, glob: false, operand: false, span }
     }
 
     /// Its text, when all of it is known.
@@ -64,7 +66,9 @@ impl Arg {
             return true;
         }
         let prefix = self.prefix();
-        self.known().is_none() && (prefix.is_empty() || (self.glob && prefix.starts_with(['*', '?', '['])))
+        !self.operand
+            && self.known().is_none()
+            && (prefix.is_empty() || (self.glob && prefix.starts_with(['*', '?', '['])))
     }
 
     /// The argument from byte `at` of its known beginning.
@@ -84,7 +88,13 @@ impl Arg {
             parts.push(Part { text, span: start..part.span.end });
         }
         let start = parts.first().map_or(self.span.end, |part| part.span.start);
-        Arg { parts, splits: self.splits, glob: self.glob, span: start..self.span.end }
+        Arg {
+            parts,
+            splits: self.splits,
+            glob: self.glob,
+            operand: self.operand && at == 0,
+            span: start..self.span.end,
+        }
     }
 
     /// The argument with what is not known in place of every `mark`.
@@ -155,7 +165,7 @@ pub(super) fn joined(pieces: &[Piece], span: Range<usize>) -> Arg {
         };
         Part { text, span: piece.span.clone() }
     };
-    Arg { parts: pieces.iter().map(part).collect(), splits: false, glob: false, span }
+    Arg { parts: pieces.iter().map(part).collect(), splits: false, glob: false, operand: false, span }
 }
 
 /// A character or something that expands.
@@ -165,6 +175,8 @@ struct Unit {
     value: Option<String>,
     quoted: bool,
     splits: bool,
+    /// Whether it is no dash, whatever it is.
+    operand: bool,
     span: Range<usize>,
 }
 
@@ -182,6 +194,7 @@ fn units(word: &Word) -> Vec<Unit> {
             value,
             quoted: piece.quoted,
             splits,
+            operand: matches!(piece.kind, Kind::Operand),
             span: piece.span.clone(),
         };
         match &piece.kind {
@@ -193,6 +206,7 @@ fn units(word: &Word) -> Vec<Unit> {
                     value: None,
                     quoted: piece.quoted,
                     splits: false,
+                    operand: false,
                     span: match linear {
                         true => piece.span.start + at..piece.span.start + at + c.len_utf8(),
                         false => piece.span.clone(),
@@ -201,6 +215,7 @@ fn units(word: &Word) -> Vec<Unit> {
             }
             // A value is data: it is quoted when it is put in.
             Kind::Value(value) => units.push(other(value.clone(), false)),
+            Kind::Operand => units.push(other(None, false)),
             Kind::Process(_) => {
                 units.push(Unit { value: Some("/dev/fd/63".to_owned()), ..other(None, false) })
             }
@@ -239,7 +254,14 @@ fn braces(units: &[Unit], words: &mut Vec<Vec<Unit>>) {
         if commas.is_empty() {
             // A sequence such as `{1..9}`: what it yields is neither an option nor a program.
             let span = word.get(open).map_or(0..0, |unit| unit.span.clone());
-            alternatives.push(vec![Unit { text: None, value: None, quoted: false, splits: true, span }]);
+            alternatives.push(vec![Unit {
+                text: None,
+                value: None,
+                quoted: false,
+                splits: true,
+                operand: false,
+                span,
+            }]);
         } else {
             let mut from = open + 1;
             for to in commas.iter().copied().chain([close]) {
@@ -281,7 +303,8 @@ fn first_group(word: &[Unit]) -> Option<(usize, usize, Vec<usize>)> {
 }
 
 fn arg(units: &[Unit], span: Range<usize>) -> Arg {
-    let mut arg = Arg { parts: Vec::new(), splits: false, glob: false, span };
+    let operand = units.first().is_some_and(|unit| unit.operand);
+    let mut arg = Arg { parts: Vec::new(), splits: false, glob: false, operand, span };
     let last_bracket = units.iter().rposition(|unit| unit.is(']'));
     for (number, unit) in units.iter().enumerate() {
         arg.splits |= unit.splits;

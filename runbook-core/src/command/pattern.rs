@@ -1,5 +1,7 @@
 //! Patterns of commands and paths, as policies write them.
 
+use serde::{Deserialize, Serialize};
+
 use super::arg::Arg;
 use super::path;
 use super::{Invocation, Write};
@@ -35,7 +37,8 @@ pub enum PatternError {
 /// The first word is the program, by the last part of its path. Words that follow are the first operands in
 /// this order, wherever options stand between them; words that begin with a dash must be among the options.
 /// `(a|b)` stands for either, `(a)?` may be left out, `*` stands for any text within a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct CommandPattern {
     text: String,
     program: Vec<String>,
@@ -52,6 +55,20 @@ pub enum Fit {
     Perhaps,
     /// It does.
     Yes,
+}
+
+impl TryFrom<String> for CommandPattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<CommandPattern> for String {
+    fn from(pattern: CommandPattern) -> String {
+        pattern.text
+    }
 }
 
 impl CommandPattern {
@@ -277,7 +294,8 @@ pub(super) fn glob(pattern: &str, text: &str) -> bool {
 ///
 /// `*` stands for any text within a name, `**` for any text. A path that ends with `/` stands for everything
 /// below it. A pattern that does not begin with `/` may begin at any directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
     text: String,
     tokens: Vec<Token>,
@@ -290,6 +308,20 @@ enum Token {
     Name,
     /// Any text.
     Any,
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = PatternError;
+
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<PathPattern> for String {
+    fn from(pattern: PathPattern) -> String {
+        pattern.text
+    }
 }
 
 impl PathPattern {

@@ -10,6 +10,8 @@ use crate::shell::Dialect;
 pub enum Hole {
     /// A value that is not known yet. It is data: it reaches the program as (a part of) one argument.
     Value,
+    /// The same, of a value that is known not to begin with a dash.
+    Operand,
     /// A value that is known. It is data too.
     Known(String),
     /// A value that becomes program text (`| raw`) and is not known yet.
@@ -71,6 +73,11 @@ impl Script {
         dialect: Dialect,
         mut value: impl FnMut(&Expr) -> Option<String>,
     ) -> Self {
+        Self::with_holes(template, dialect, |expr| value(expr).map_or(Hole::Value, Hole::Known))
+    }
+
+    /// The same with what is known of each value.
+    pub fn with_holes(template: &Template, dialect: Dialect, mut hole: impl FnMut(&Expr) -> Hole) -> Self {
         let mut script = Script::new(String::new(), dialect);
         for piece in template.pieces() {
             let expr = match piece {
@@ -80,14 +87,13 @@ impl Script {
                 }
                 Piece::Expr(expr) => expr,
             };
-            let hole = match (value(expr), expr.ends_with_filter("raw")) {
-                (Some(text), true) => {
+            let hole = match (hole(expr), expr.ends_with_filter("raw")) {
+                (Hole::Known(text), true) => {
                     script.text.push_str(&text);
                     continue;
                 }
-                (Some(text), false) => Hole::Known(text),
-                (None, true) => Hole::Code,
-                (None, false) => Hole::Value,
+                (_, true) => Hole::Code,
+                (hole, false) => hole,
             };
             let start = script.text.len();
             script.text.push_str("${{ ");

@@ -286,7 +286,7 @@ impl<'c> Walker<'c> {
     pub(super) fn pieces(&mut self, tree: &Tree, pieces: &[Piece]) {
         for piece in pieces {
             match &piece.kind {
-                Kind::Text(_) | Kind::Value(_) | Kind::Code => {}
+                Kind::Text(_) | Kind::Value(_) | Kind::Operand | Kind::Code => {}
                 Kind::Commands(list) | Kind::Process(list) => {
                     self.apart(|walker| walker.list(tree, list, &Stdin::Data));
                 }

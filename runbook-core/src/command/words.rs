@@ -1,7 +1,7 @@
 //! A program and its arguments without a shell.
 
 use super::arg::{Arg, Part};
-use crate::expr::{Piece, Template};
+use crate::expr::{Expr, Piece, Template};
 
 /// A program and its arguments. Places refer to [`Words::text`], where they stand one after the other.
 ///
@@ -28,6 +28,17 @@ impl Words {
 
     /// The words of a list command; every `${{ … }}` is a value that is not known yet.
     pub fn from_templates<'t>(templates: impl IntoIterator<Item = &'t Template>) -> Self {
+        let mut all = Self::rendered(templates, |_| None);
+        all.args.iter_mut().for_each(|arg| arg.operand = false);
+        all
+    }
+
+    /// The same with the values that are known. The engine refuses to put a value that begins with a dash in the
+    /// place of a whole argument, so that one which is not known is no option.
+    pub fn rendered<'t>(
+        templates: impl IntoIterator<Item = &'t Template>,
+        mut value: impl FnMut(&Expr) -> Option<String>,
+    ) -> Self {
         let mut all = Words::default();
         for template in templates {
             let parts: Vec<(String, bool)> = template
@@ -35,10 +46,16 @@ impl Words {
                 .iter()
                 .map(|piece| match piece {
                     Piece::Text(text) => (text.clone(), true),
-                    Piece::Expr(expr) => (format!("${{{{ {} }}}}", expr.source()), false),
+                    Piece::Expr(expr) => match value(expr) {
+                        Some(text) => (text, true),
+                        None => (format!("${{{{ {} }}}}", expr.source()), false),
+                    },
                 })
                 .collect();
             all.push_parts(&parts);
+            if let (Some(arg), Some((_, false))) = (all.args.last_mut(), parts.first()) {
+                arg.operand = true;
+            }
         }
         all
     }

@@ -226,6 +226,18 @@ codes! {
     EXAMPLE_FAILS = 423, "an example that the rule does not bear out",
         "The examples under `match` must be forbidden by the rule, those under `not_match` must not.",
         "Correct the rule, or the example.";
+    FORBIDDEN = 424, "forbidden by a policy",
+        "A rule of a policy forbids this, whoever asks for it. It is found in the text of runbooks, when they are planned, and in each action before it runs.",
+        "Do it another way. Where the rule is `overridable`, a step may say `policy_exception: {rule: …, reason: …}`.";
+    EFFECT_TOO_LOW = 425, "an effect that is stated too low",
+        "An author may say that an action does more than it seems, not less: dry runs, gates and policies rely on it.",
+        "State the effect that the action has, or give the reason: `effect_because: …`.";
+    NOT_OVERRIDABLE = 426, "an exception where there is none",
+        "Only rules with `overridable: true` leave exceptions to authors.",
+        "Remove `policy_exception` and do it another way, or talk to the owner of the policy.";
+    USELESS_EXCEPTION = 427, "an exception from nothing",
+        "No policy that is known here has this rule. Policies given from outside are only known when they are given.",
+        "Correct the name of the rule, or remove `policy_exception`.";
     BAD_ARGUMENTS = 450, "arguments that a filter, test or function does not take",
         "It would fail when the step runs; so it is refused now.",
         "Write the call as the reference of expressions shows it.";

@@ -129,6 +129,9 @@ async fn try_once(
             let target = context.target(&check.target, scope)?;
             let rendered =
                 render_run(&context.plan, run, &target, scope).map_err(|error| error.to_string())?;
+            if let Some(reason) = context.rules.refuse_check(check, &target, scope) {
+                return Err(reason);
+            }
             if let Some(answer) = place.stood_in(context, check, rendered.shown_command()).await {
                 return answered(check, answer, scope);
             }
@@ -154,10 +157,14 @@ async fn try_once(
             {
                 return answered(check, answer, scope);
             }
+            let target = context.target(&check.target, scope)?;
+            if let Some(reason) = context.rules.refuse_check(check, &target, scope) {
+                return Err(reason);
+            }
             let params = context.secrets.fill_value(params, &mut Vec::new()).await?;
             let action = ActionContext {
                 params,
-                target: context.target(&check.target, scope)?,
+                target,
                 key: key.to_owned(),
                 attempt: 1,
                 timeout: Some(limit),

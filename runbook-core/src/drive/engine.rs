@@ -14,6 +14,7 @@ use crate::files;
 use crate::ids::RunId;
 use crate::kind::Kinds;
 use crate::local::{LocalConnector, LocalSecrets};
+use crate::model::Policy;
 use crate::plan::Plan;
 use crate::port::{
     Approver, Clock, Connector, Executor, LockState, Reporter, RunRecord, Secrets, StandIn, Store,
@@ -69,6 +70,7 @@ pub struct EngineBuilder {
     clock: Option<Arc<dyn Clock>>,
     jobs: Option<usize>,
     secrets: Option<Arc<dyn Secrets>>,
+    policies: Vec<Policy>,
     identity: Option<String>,
     grace: Option<Duration>,
 }
@@ -108,6 +110,13 @@ impl EngineBuilder {
     /// Adds somebody who is told what happens.
     pub fn reporter(mut self, reporter: Arc<dyn Reporter>) -> Self {
         self.reporters.push(reporter);
+        self
+    }
+
+    /// Puts every run that the engine carries out under `policy`, whatever its plan says. A gate that the policy
+    /// wants must be in the plan: give it to the [`PlanRequest`](crate::plan::PlanRequest) too.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
         self
     }
 
@@ -162,6 +171,7 @@ impl EngineBuilder {
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             jobs: self.jobs.unwrap_or(8),
             secrets: self.secrets.unwrap_or_else(|| Arc::new(LocalSecrets)),
+            policies: self.policies,
             identity: self.identity.unwrap_or_else(|| "unknown".to_owned()),
             grace: self.grace.unwrap_or(Duration::from_secs(5)),
         };

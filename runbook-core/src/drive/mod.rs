@@ -7,6 +7,7 @@ mod actions;
 mod answers;
 mod checks;
 mod engine;
+mod judge;
 mod outcome;
 mod rehearse;
 mod secrets;

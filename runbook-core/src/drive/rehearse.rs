@@ -16,6 +16,7 @@ pub use report::{Rehearsal, RehearsedStep, Verdict};
 
 use super::actions::Attempt;
 use super::checks;
+use super::judge::Rules;
 use super::outcome::EngineError;
 use super::secrets::RunSecrets;
 use super::sight::Sight;
@@ -53,6 +54,7 @@ pub(super) async fn rehearse(world: Arc<World>, plan: Plan) -> Result<Rehearsal,
         plan: Arc::clone(machine.plan()),
         run: facts.id.clone(),
         secrets,
+        rules: Arc::new(Rules::new(machine.plan(), &world.policies)),
         checks: Arc::new(Semaphore::new(1)),
         directory: directory.path().to_owned(),
     };
@@ -101,6 +103,7 @@ impl Stage {
             machine: &self.machine,
             scopes: &self.scopes,
             world: &self.context.world,
+            rules: &self.context.rules,
             digest: &self.digest,
         }
     }
@@ -262,6 +265,10 @@ impl Stage {
                 return self.answer(Event::Unusable { node: id, reason: error.to_string() });
             }
         };
+        if let Some(Event::Refused { node, reason }) = self.sight().refused(id, &rendered, &scope) {
+            self.note(id, Verdict::Failed, Some(reason.clone()), None);
+            return self.answer(Event::Refused { node, reason });
+        }
         let own = own_result(&spec.action, &scope);
         let attempt_of = |rendered| Attempt {
             node: id,
@@ -380,6 +387,7 @@ impl Stage {
             preview: None,
             phrase: None,
             irreversible: spec.irreversible,
+            asked_by: Vec::new(),
             digest: String::new(),
         }
     }

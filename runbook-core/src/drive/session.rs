@@ -18,6 +18,7 @@ use log::{WRITE_WITHIN, Writing};
 
 use super::actions::Attempt;
 use super::answers;
+use super::judge::Rules;
 use super::outcome::{EngineError, RunEnd};
 use super::secrets::RunSecrets;
 use super::world::{RunConnections, TaskContext, World};
@@ -95,6 +96,7 @@ impl Session {
             plan: Arc::clone(machine.plan()),
             run: record.id.to_string(),
             secrets: Arc::clone(&secrets),
+            rules: Arc::new(Rules::new(machine.plan(), &world.policies)),
             checks: Arc::new(Semaphore::new(world.jobs)),
             directory: world.store.directory(&record.id),
         };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::actions;
+use super::judge::Rules;
 use super::world::World;
 use crate::expr::Expr;
 use crate::ids::NodeId;
@@ -20,6 +21,7 @@ pub(super) struct Sight<'a> {
     pub(super) machine: &'a Machine,
     pub(super) scopes: &'a Scopes,
     pub(super) world: &'a World,
+    pub(super) rules: &'a Rules,
     /// The digest of the plan.
     pub(super) digest: &'a str,
 }
@@ -95,10 +97,20 @@ impl<'a> Sight<'a> {
         Ok((rendered, scope))
     }
 
+    /// What the policies that apply have against the action of `id`.
+    pub(super) fn refused(&self, id: NodeId, rendered: &Rendered, scope: &Object) -> Option<Event> {
+        let reason = self.rules.refuse(self.plan().node(id), &rendered.target, scope)?;
+        Some(Event::Refused { node: id, reason })
+    }
+
     pub(super) fn open_gate(&self, id: NodeId) -> Event {
-        let question = self.rendered(id).and_then(|(rendered, scope)| {
-            gate_question(self.plan(), self.plan().node(id), &rendered, &scope)
-        });
+        let question = match self.rendered(id) {
+            Ok((rendered, scope)) => match self.refused(id, &rendered, &scope) {
+                Some(refused) => return refused,
+                None => gate_question(self.plan(), self.plan().node(id), &rendered, &scope),
+            },
+            Err(error) => Err(error),
+        };
         match question {
             Ok(question) => Event::GateOpened { node: id, question },
             Err(error) => Event::Unusable { node: id, reason: error.to_string() },

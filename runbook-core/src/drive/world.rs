@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex as StdMutex};
 use async_trait::async_trait;
 use tokio::sync::{Mutex, OnceCell, Semaphore};
 
+use super::judge::Rules;
 use super::secrets::RunSecrets;
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::mask::MaskStream;
+use crate::model::Policy;
 use crate::model::TargetRef;
 use crate::plan::Plan;
 use crate::port::{
@@ -34,6 +36,8 @@ pub(super) struct World {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) jobs: usize,
     pub(super) secrets: Arc<dyn Secrets>,
+    /// Policies that apply to every run, besides its own.
+    pub(super) policies: Vec<Policy>,
     pub(super) identity: String,
     pub(super) grace: Duration,
 }
@@ -113,6 +117,7 @@ pub(super) struct TaskContext {
     pub(super) connections: Arc<RunConnections>,
     pub(super) run: String,
     pub(super) secrets: Arc<RunSecrets>,
+    pub(super) rules: Arc<Rules>,
     /// What expressions see that belong to no step.
     pub(super) book: Arc<Object>,
     /// Checks that may be asked at once, apart from actions.

@@ -129,6 +129,15 @@ impl Template {
         })
     }
 
+    /// The text, when the value of every expression in it is known.
+    pub fn known(&self, mut value: impl FnMut(&Expr) -> Option<String>) -> Option<String> {
+        let pieces = self.pieces().iter().map(|piece| match piece {
+            Piece::Text(text) => Some(text.clone()),
+            Piece::Expr(expr) => value(expr),
+        });
+        pieces.collect()
+    }
+
     /// The text with the values of its expressions. A list, map or nothing inside a text is an error.
     pub fn render_text(&self, scope: &Object) -> Result<String, EvalError> {
         let mut text = String::new();

@@ -52,6 +52,10 @@ impl ActionKind for WriteKind {
         check_mode(params, found);
     }
 
+    fn writes(&self) -> &[&str] {
+        &["path"]
+    }
+
     fn effect(&self, _params: &Value) -> Effect {
         Effect::Change
     }
@@ -137,6 +141,10 @@ impl ActionKind for EditKind {
         }
     }
 
+    fn writes(&self) -> &[&str] {
+        &["path"]
+    }
+
     fn effect(&self, _params: &Value) -> Effect {
         Effect::Change
     }
@@ -183,6 +191,10 @@ impl ActionKind for CopyKind {
         check_mode(params, found);
     }
 
+    fn writes(&self) -> &[&str] {
+        &["to"]
+    }
+
     fn effect(&self, _params: &Value) -> Effect {
         Effect::Change
     }
@@ -218,6 +230,10 @@ impl ActionKind for RestoreKind {
         let message = "`restore` is not a step of its own";
         let problem = Diagnostic::error(Code::KEY_NOT_HERE, params.span, message);
         found.push(problem.help("write `rollback: restore` at the step that replaces the file"));
+    }
+
+    fn writes(&self) -> &[&str] {
+        &["path", "to"]
     }
 
     fn effect(&self, _params: &Value) -> Effect {

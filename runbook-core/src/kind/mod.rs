@@ -84,6 +84,11 @@ pub trait ActionKind: Send + Sync {
         false
     }
 
+    /// The parameters that are paths of files which it writes, for the `writes` of policies.
+    fn writes(&self) -> &[&str] {
+        &[]
+    }
+
     /// Whether it can be a way to reach people with these parameters: it tells them something and changes nothing
     /// else. In such a place expressions see `message`, `subject`, `to` and `contact`.
     fn is_channel(&self, params: &Value) -> bool {

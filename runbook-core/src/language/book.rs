@@ -6,7 +6,7 @@ use super::{Key, Place, key};
 const HEAD: &str = "@@";
 const STEP: (&str, &str) = ("steps", "steps: [{run: [\"true\"], effect: read}]");
 
-const API_VERSION: Key = key(
+pub(super) const API_VERSION: Key = key(
     "apiVersion",
     Shape::Words(&["runbook/v1"]),
     "The version of the language that the file is written in.",
@@ -14,11 +14,12 @@ const API_VERSION: Key = key(
 )
 .required();
 
-const KIND: &str = "What the file is: a runbook, an inventory that runbooks share, a policy or a test.";
+pub(super) const KIND: &str =
+    "What the file is: a runbook, an inventory that runbooks share, a policy or a test.";
 
-const TITLE: Key =
+pub(super) const TITLE: Key =
     key("title", Shape::Text, "One line for people, in any language.", "title: Roll out a release");
-const DESCRIPTION: Key = key(
+pub(super) const DESCRIPTION: Key = key(
     "description",
     Shape::Text,
     "More for people, in Markdown.",
@@ -70,11 +71,10 @@ const CHANNELS: Key = key(
 );
 const POLICY: Key = key(
     "policy",
-    Shape::Any,
+    Shape::Place("runbook.policy"),
     "What needs a confirmation and what is forbidden.",
     "policy: {confirm: {effects: [destroy]}}",
-)
-.later();
+);
 
 /// A runbook.
 const RUNBOOK: &[Key] = &[

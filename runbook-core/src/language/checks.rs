@@ -37,6 +37,12 @@ const CHECK: &[Key] = &[
         "severity: warn",
     )
     .default("`error`"),
+    key(
+        "effect_because",
+        Shape::Text,
+        "How its author knows that it only looks, where that cannot be seen of the command.",
+        "effect_because: the script only lists\nrun: /opt/app/list.sh",
+    ),
     STEP_ENV,
     STDIN,
     CWD,

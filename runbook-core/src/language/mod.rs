@@ -12,6 +12,7 @@ mod find;
 mod flow;
 mod pages;
 mod people;
+mod policies;
 mod schema;
 mod shape;
 mod step;
@@ -175,6 +176,7 @@ pub fn places() -> impl Iterator<Item = &'static Place> {
         actions::PLACES,
         flow::PLACES,
         people::PLACES,
+        policies::PLACES,
         checks::PLACES,
         files::PLACES,
         engines::PLACES,

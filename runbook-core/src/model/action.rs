@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Check, Each, Input, Link, Notify, Remedies};
 use crate::expr::{Expr, Template};
-use crate::value::{Duration, Object, Value};
+use crate::value::{Duration, Object, Value, display};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,15 @@ impl Action {
             self,
             Action::Group { .. } | Action::Choose | Action::Remedies(_) | Action::Each(_) | Action::Call(_)
         )
+    }
+
+    /// The checks that it asks itself.
+    pub fn checks(&self) -> &[Check] {
+        match self {
+            Action::WaitFor(wait) => &wait.checks,
+            Action::Remedies(remedies) => &remedies.goal,
+            _ => &[],
+        }
     }
 
     /// Whether it is carried out by an executor, and so can leave the world changed.
@@ -169,6 +178,9 @@ pub struct CustomAction {
     pub kind: String,
     /// Its parameters.
     pub params: ValueTemplate,
+    /// The parameters that are paths which it writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<String>,
 }
 
 /// A value with templates in its texts.
@@ -186,6 +198,40 @@ pub enum ValueTemplate {
 }
 
 impl ValueTemplate {
+    /// The entries of a map, each with its value when everything in it is known.
+    pub fn known(
+        &self,
+        value: &dyn Fn(&Expr) -> Option<Value>,
+    ) -> std::collections::BTreeMap<String, Option<Value>> {
+        match self {
+            ValueTemplate::Value(Value::Object(entries)) => {
+                entries.iter().map(|(name, value)| (name.clone(), Some(value.clone()))).collect()
+            }
+            ValueTemplate::Map(entries) => {
+                entries.iter().map(|(name, entry)| (name.clone(), entry.known_value(value))).collect()
+            }
+            _ => std::collections::BTreeMap::new(),
+        }
+    }
+
+    fn known_value(&self, value: &dyn Fn(&Expr) -> Option<Value>) -> Option<Value> {
+        match self {
+            ValueTemplate::Value(known) => Some(known.clone()),
+            ValueTemplate::Text(template) => match template.pieces() {
+                [crate::expr::Piece::Expr(only)] => value(only),
+                _ => template.known(|expr| value(expr).map(|value| display(&value))).map(Value::String),
+            },
+            ValueTemplate::List(items) => {
+                items.iter().map(|item| item.known_value(value)).collect::<Option<_>>().map(Value::Array)
+            }
+            ValueTemplate::Map(entries) => {
+                let entries =
+                    entries.iter().map(|(name, entry)| Some((name.clone(), entry.known_value(value)?)));
+                entries.collect::<Option<_>>().map(Value::Object)
+            }
+        }
+    }
+
     /// The value with every template rendered.
     pub fn render(&self, scope: &Object) -> Result<Value, crate::expr::EvalError> {
         Ok(match self {

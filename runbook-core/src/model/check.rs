@@ -37,6 +37,9 @@ pub struct Check {
     /// Whether a bad answer only warns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warn_only: bool,
+    /// Why its author knows that it only looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect_because: Option<String>,
 }
 
 impl Check {

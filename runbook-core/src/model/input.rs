@@ -1,5 +1,6 @@
 //! Values that people give: inputs of a runbook, fields of a manual step.
 
+use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Template;
@@ -93,12 +94,67 @@ impl InputType {
     }
 }
 
+/// How texts that match a pattern may begin.
+struct First {
+    /// With a dash.
+    dash: bool,
+    /// With what comes after the pattern, because it may match nothing.
+    nothing: bool,
+}
+
+fn first(pattern: &Hir) -> First {
+    match pattern.kind() {
+        HirKind::Empty | HirKind::Look(_) => First { dash: false, nothing: true },
+        HirKind::Literal(text) => First { dash: text.0.starts_with(b"-"), nothing: false },
+        HirKind::Class(Class::Unicode(class)) => {
+            let holds = class.iter().any(|range| (range.start()..=range.end()).contains(&'-'));
+            First { dash: holds, nothing: false }
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let holds = class.iter().any(|range| (range.start()..=range.end()).contains(&b'-'));
+            First { dash: holds, nothing: false }
+        }
+        HirKind::Repetition(repeated) => {
+            let inner = first(&repeated.sub);
+            First { dash: inner.dash, nothing: inner.nothing || repeated.min == 0 }
+        }
+        HirKind::Capture(capture) => first(&capture.sub),
+        HirKind::Alternation(ways) => {
+            let ways: Vec<First> = ways.iter().map(first).collect();
+            First { dash: ways.iter().any(|way| way.dash), nothing: ways.iter().any(|way| way.nothing) }
+        }
+        HirKind::Concat(parts) => {
+            let mut begun = First { dash: false, nothing: true };
+            for part in parts.iter().map(first) {
+                if begun.nothing {
+                    begun = First { dash: begun.dash || part.dash, nothing: part.nothing };
+                }
+            }
+            begun
+        }
+    }
+}
+
 /// Why a value does not fit its input.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{0}")]
 pub struct InputError(pub String);
 
 impl Input {
+    /// Whether no value of it begins with a dash, so that a program cannot take one for an option.
+    pub fn never_begins_with_dash(&self) -> bool {
+        let dashed = |value: &Value| display(value).starts_with('-');
+        let by_pattern =
+            |pattern: &String| regex_syntax::parse(pattern).is_ok_and(|pattern| !first(&pattern).dash);
+        match self.r#type {
+            InputType::Bool | InputType::Url | InputType::Duration => true,
+            InputType::Int | InputType::Number if self.min.is_some_and(|min| min >= 0.0) => true,
+            InputType::List => false,
+            _ if !self.options.is_empty() => !self.options.iter().any(dashed),
+            _ => self.pattern.as_ref().is_some_and(by_pattern),
+        }
+    }
+
     /// A text as given on a command line, turned into a value of this input's type and checked.
     ///
     /// A list is written with commas between its texts, or as JSON.

@@ -9,6 +9,7 @@ mod escalation;
 mod flow;
 mod input;
 mod place;
+mod policy;
 mod secret;
 mod suite;
 
@@ -19,6 +20,7 @@ pub use escalation::{Escalation, EscalationClock, Level};
 pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
 pub use input::{Input, InputError, InputType};
 pub use place::{Inventory, NamedTarget, TargetRef};
+pub use policy::{Policy, PolicyException, Reads, Rule, Unreadable};
 pub use secret::SecretSource;
 pub use suite::{
     Answer, AnswerValue, AnswerWord, Case, Expected, ExpectedGate, ExpectedStatus, ExpectedStep,
@@ -53,6 +55,8 @@ pub struct Runbook {
     pub channels: Vec<(Spanned<String>, Channel)>,
     /// Who is told, and when, while it runs.
     pub escalation: Option<Escalation>,
+    /// What is forbidden, and what people must confirm.
+    pub policies: Vec<Policy>,
     /// Where steps act.
     pub inventory: Inventory,
     /// Lists of steps that are called by name.
@@ -238,6 +242,12 @@ pub struct StepSpec {
     pub effect: Effect,
     /// Whether its author wrote the effect.
     pub effect_declared: bool,
+    /// Why its author knows better than its text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect_because: Option<String>,
+    /// A rule that does not apply to it, where the rule leaves that to authors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_exception: Option<PolicyException>,
     /// Whether it may be repeated after a lost connection or a crash.
     pub idempotent: bool,
     /// Skipped when false.
@@ -296,6 +306,8 @@ impl StepSpec {
             target: TargetRef::local(),
             effect: Effect::Read,
             effect_declared: false,
+            effect_because: None,
+            policy_exception: None,
             idempotent: true,
             when: None,
             done_when: Vec::new(),

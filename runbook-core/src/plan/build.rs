@@ -2,6 +2,7 @@
 
 use super::grow::settle_targets;
 use super::inputs::{environment, escalation, inputs, lock, vars};
+use super::judge::judge;
 use super::selection::selection;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use crate::check::Graph;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ids::NodeId;
 use crate::kind::Target;
-use crate::model::{Action, Procedure, RollbackMode, Runbook};
+use crate::model::{Action, Policy, Procedure, RollbackMode, Runbook};
+use crate::policy::PolicySet;
 use crate::source::Spanned;
 use crate::value::{Object, Value};
 
@@ -31,6 +33,8 @@ pub struct PlanRequest {
     pub only: Vec<String>,
     /// Whether a failed run undoes what it did, when it is not what the runbook says.
     pub rollback: Option<RollbackMode>,
+    /// Policies from outside: they apply besides those of the runbook.
+    pub policies: Vec<Policy>,
 }
 
 impl PlanRequest {
@@ -75,6 +79,13 @@ impl PlanRequest {
         self.rollback = Some(mode);
         self
     }
+
+    /// Puts the run under `policy`, whatever the runbook says.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policies.push(policy);
+        self
+    }
 }
 
 impl Plan {
@@ -111,7 +122,7 @@ impl Plan {
             return Err(found.into_sorted().into_iter().filter(|d| d.severity == Severity::Error).collect());
         }
         let (nodes, frames) = nodes(&graph, &selected, &runbook.procedures);
-        Ok(Plan {
+        let mut plan = Plan {
             format: PLAN_FORMAT,
             runbook: runbook.meta.clone(),
             inputs,
@@ -123,14 +134,26 @@ impl Plan {
             secrets: named(&runbook.secrets),
             contacts: named(&runbook.contacts),
             channels: named(&runbook.channels),
+            policies: policies(runbook, request),
             escalation: plan_escalation,
             targets,
             nodes: nodes.into_iter().map(Arc::new).collect(),
             frames: frames.into_iter().map(Arc::new).collect(),
             rollback: request.rollback.unwrap_or(runbook.on_failure.rollback),
             outputs: named(&runbook.outputs),
-        })
+        };
+        judge(&mut plan, &graph, &mut found);
+        match found.has_errors() {
+            true => Err(found.into_sorted().into_iter().filter(|d| d.severity == Severity::Error).collect()),
+            false => Ok(plan),
+        }
     }
+}
+
+/// Every policy once, in the order in which people come across them.
+fn policies(runbook: &Runbook, request: &PlanRequest) -> Vec<Policy> {
+    let all = runbook.policies.iter().chain(&request.policies).cloned();
+    PolicySet::new(all).policies().to_vec()
 }
 
 fn named<T: Clone>(declared: &[(Spanned<String>, T)]) -> Vec<(String, T)> {
@@ -216,6 +239,7 @@ fn nodes(graph: &Graph<'_>, selected: &[bool], procedures: &[Procedure]) -> (Vec
             template,
             frame,
             selected: *selected,
+            asked_by: Vec::new(),
             spec,
         });
     }

@@ -58,6 +58,7 @@ impl Plan {
             secrets: self.secrets.clone(),
             contacts: self.contacts.clone(),
             channels: self.channels.clone(),
+            policies: self.policies.clone(),
             escalation: self.escalation.clone(),
             targets: self.targets.clone(),
             nodes: Vec::new(),

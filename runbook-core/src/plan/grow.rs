@@ -158,6 +158,7 @@ impl Plan {
                     template: None,
                     frame: self.node(holder).frame,
                     selected: true,
+                    asked_by: Vec::new(),
                     spec: StepSpec::wait(pause),
                 }));
                 pauses.push(id);

@@ -8,6 +8,7 @@ mod digest;
 mod frame;
 mod grow;
 mod inputs;
+mod judge;
 mod preview;
 mod render;
 mod selection;
@@ -30,7 +31,7 @@ use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::model::{
-    Channel, Check, Contact, Level, Metadata, OnConflict, RollbackMode, SecretSource, StepSpec,
+    Channel, Check, Contact, Level, Metadata, OnConflict, Policy, RollbackMode, SecretSource, StepSpec,
 };
 use crate::value::Object;
 
@@ -69,6 +70,9 @@ pub struct Plan {
     /// Ways to reach them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<(String, Channel)>,
+    /// What is forbidden, and what people must confirm; those from outside included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Policy>,
     /// Who is told, and when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalation: Option<PlanEscalation>,
@@ -144,6 +148,9 @@ pub struct Node {
     /// Whether this run includes it (`--from`, `--only`).
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub selected: bool,
+    /// The policies that want people to confirm it, or something in it; its gate may be one around it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_by: Vec<String>,
     /// What it is and does.
     pub spec: StepSpec,
 }

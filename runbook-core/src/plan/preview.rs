@@ -291,6 +291,14 @@ impl Preview {
         }
     }
 
+    /// The value of `expr`, where it is known.
+    pub(super) fn known(&self, expr: &Expr) -> Option<Value> {
+        match self.unknown(expr) {
+            Some(_) => None,
+            None => expr.eval(&self.scope).ok(),
+        }
+    }
+
     /// Why `expr` has no value yet, if it has none.
     fn unknown(&self, expr: &Expr) -> Option<String> {
         let mut steps: Vec<String> = Vec::new();

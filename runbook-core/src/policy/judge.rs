@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Policy, Rule, Unreadable};
 use crate::command::{
     Analysis, Context, Effect, Fit, Invocation, Reason, Script, Words, Write, classify, classify_words,
 };
-use crate::model;
+use crate::model::{self, Policy, Rule, Unreadable};
 use crate::value::Value;
 
 /// An action, as far as policies look at it.
@@ -125,9 +124,15 @@ pub struct PolicySet {
 }
 
 impl PolicySet {
-    /// All of `policies`.
+    /// All of `policies`, each once.
     pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
-        PolicySet { policies: policies.into_iter().collect() }
+        let mut all: Vec<Policy> = Vec::new();
+        for policy in policies {
+            if !all.contains(&policy) {
+                all.push(policy);
+            }
+        }
+        PolicySet { policies: all }
     }
 
     /// Whether there is none.
@@ -174,7 +179,13 @@ impl PolicySet {
                 context.stdin = *stdin;
                 classify_words(words, &context)
             }
-            ActionView::Other { key, params, effect, writes } => other(key, params, *effect, writes),
+            ActionView::Other { key, params, effect, writes } => {
+                let mut found = other(key, params, *effect, writes);
+                if *key == "http" && self.policies.iter().any(|policy| policy.reads.is_some()) {
+                    believe_only_declared(&mut found, params, &context);
+                }
+                found
+            }
         }
     }
 
@@ -270,6 +281,22 @@ fn level(effect: model::Effect) -> Effect {
         model::Effect::Read => Effect::Read,
         model::Effect::Change => Effect::Change,
         model::Effect::Destroy => Effect::Destroy,
+    }
+}
+
+/// Once a policy says which requests only read, no other one does. A request is what `curl` would make of it.
+fn believe_only_declared(found: &mut Analysis, params: &Value, context: &Context) {
+    let Some(url) = ["get", "head"].iter().find_map(|method| params.get(method)) else { return };
+    let mut words = Words::new(["curl"]);
+    match url.as_str() {
+        Some(url) => words.push(url),
+        None => words.push_unknown("…"),
+    }
+    let request = classify_words(&words, context);
+    if request.effect > found.effect {
+        let because = request.reasons.into_iter().filter(|reason| reason.effect == request.effect);
+        found.reasons = because.map(|reason| Reason { span: 0..0, hidden: false, ..reason }).collect();
+        found.effect = request.effect;
     }
 }
 

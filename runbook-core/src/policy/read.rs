@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Policy, Reads, Rule, Unreadable};
 use crate::command::{CommandPattern, Context, Fit, PathPattern, PatternError, Script, classify};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ids::is_identifier;
-use crate::model::Effect;
+use crate::model::{Effect, Policy, Reads, Rule, Unreadable};
 use crate::shell::Dialect;
 use crate::source::{Source, Sources, Span};
 use crate::yaml::{self, Map, Node};
@@ -35,6 +34,7 @@ const POLICY: &[&str] = &[
     "reads",
     "unreadable",
 ];
+const INLINE: &[&str] = &["confirm", "forbid", "reads", "unreadable"];
 const RULE: &[&str] = &["id", "command", "writes", "effect", "reason", "overridable", "match", "not_match"];
 
 impl Policy {
@@ -57,6 +57,25 @@ impl Policy {
         reader.header(map, root.span);
         let name =
             reader.required(map, root.span, "name", "a policy").and_then(|node| reader.text(node, "`name`"));
+        reader.body(map, name.unwrap_or_default())
+    }
+
+    /// Reads what a runbook says under `policy`: a policy without a header, called `name`.
+    pub fn read_inline(node: &Node, name: &str, found: &mut Diagnostics) -> Option<Policy> {
+        let mut reader = Reader { found };
+        let map = reader.map(node, "`policy`", INLINE)?;
+        reader.body(map, name.to_owned())
+    }
+}
+
+struct Reader<'a> {
+    found: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    /// What a policy says, apart from its header.
+    fn body(&mut self, map: &Map, name: String) -> Option<Policy> {
+        let reader = self;
         for key in ["title", "description", "owner"] {
             if let Some(node) = map.get(key) {
                 reader.text(node, &format!("`{key}`"));
@@ -71,13 +90,8 @@ impl Policy {
                 &[("forbid", Unreadable::Forbid), ("confirm", Unreadable::Confirm)],
             )
         });
-        let mut policy = Policy {
-            name: name.unwrap_or_default(),
-            confirm,
-            rules: Vec::new(),
-            reads,
-            unreadable: unreadable.unwrap_or_default(),
-        };
+        let mut policy = Policy { confirm, reads, ..Policy::named(name) };
+        policy.unreadable = unreadable.unwrap_or_default();
         let rules = map.get("forbid").map(|node| reader.list(node, "`forbid`")).unwrap_or_default();
         let mut seen: BTreeMap<String, Span> = BTreeMap::new();
         for node in rules {
@@ -90,13 +104,7 @@ impl Policy {
         }
         Some(policy)
     }
-}
 
-struct Reader<'a> {
-    found: &'a mut Diagnostics,
-}
-
-impl Reader<'_> {
     fn wrong(&mut self, node: &Node, what: &str, expected: &str) {
         let message = format!("{what} must be {expected}, found {}", node.kind_name());
         self.found.push(

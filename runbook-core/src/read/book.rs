@@ -9,7 +9,7 @@ use super::reader::{Reader, better_identifier};
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;
 use crate::model::{
-    Input, InputType, Lock, OnConflict, OnFailure, RollbackMode, Runbook, Step, ValueTemplate,
+    Input, InputType, Lock, OnConflict, OnFailure, Policy, RollbackMode, Runbook, Step, ValueTemplate,
 };
 use crate::source::{Span, Spanned};
 use crate::yaml::{Node, NodeKind};
@@ -22,6 +22,10 @@ impl Reader<'_> {
         match root.as_map().and_then(|map| map.get("kind")).and_then(Node::as_str) {
             Some("Inventory") => {
                 self.inventory(root);
+                return None;
+            }
+            Some("Policy") => {
+                Policy::read(root, self.found);
                 return None;
             }
             Some("RunbookTest") => {
@@ -39,6 +43,7 @@ impl Reader<'_> {
         self.resolve_groups();
         self.included_procedures();
         let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
+        self.enter_inputs(&inputs);
         if let Some(node) = fields.get("vars") {
             let vars = self.vars(node);
             self.add_vars(vars);
@@ -66,8 +71,9 @@ impl Reader<'_> {
             self.unread.contacts = true;
             self.unread.procedures.insert_all();
         }
-        let super::share::Shared { inventory, vars, procedures, secrets, contacts, channels, .. } =
-            std::mem::take(&mut self.shared);
+        let super::share::Shared {
+            inventory, vars, procedures, secrets, contacts, channels, policies, ..
+        } = std::mem::take(&mut self.shared);
         Some(Runbook {
             meta,
             inputs,
@@ -76,6 +82,7 @@ impl Reader<'_> {
             contacts,
             channels,
             escalation,
+            policies,
             inventory,
             procedures,
             lock,
@@ -124,7 +131,11 @@ impl Reader<'_> {
                     false
                 }
                 "Policy" => {
-                    self.not_yet(kind.span, &format!("`kind: {}`", kind.value));
+                    let message = "a policy is not a runbook";
+                    self.report(
+                        Diagnostic::error(Code::BAD_KIND, kind.span, message)
+                            .help("name it under `include` of a runbook, or give it with `--policy`"),
+                    );
                     false
                 }
                 other => {

@@ -167,7 +167,8 @@ impl Reader<'_> {
             return None;
         }
         kind.check(node, self.found);
-        Some(CustomAction { kind: key.to_owned(), params: self.value(node, key)? })
+        let writes = kind.writes().iter().map(|name| (*name).to_owned()).collect();
+        Some(CustomAction { kind: key.to_owned(), params: self.value(node, key)?, writes })
     }
 
     pub(super) fn retry(&mut self, node: &Node) -> Option<Retry> {
@@ -280,7 +281,7 @@ impl Reader<'_> {
         }
         let around = self.around_check(&fields, is_custom);
         let plain = self.plain_check(node, kind?);
-        Some(Check {
+        let check = Check {
             title: around.title,
             target: around.target.unwrap_or(plain.target),
             expect: around.expect,
@@ -288,9 +289,12 @@ impl Reader<'_> {
             timeout: around.timeout.or(plain.timeout),
             message: around.message,
             warn_only: around.warn_only,
+            effect_because: around.effect_because,
             span: plain.span,
             kind: plain.kind,
-        })
+        };
+        self.judge_check(question, &check);
+        Some(check)
     }
 
     /// A check that an executor brings.
@@ -324,6 +328,7 @@ impl Reader<'_> {
                 .get("severity")
                 .and_then(|node| self.word(node, "`severity`", &severities))
                 .unwrap_or(false),
+            effect_because: fields.get("effect_because").and_then(|node| self.text(node, "`effect_because`")),
         }
     }
 
@@ -338,6 +343,7 @@ impl Reader<'_> {
             timeout: self.defaults.timeout.filter(|_| looks_outside),
             message: None,
             warn_only: false,
+            effect_because: None,
             kind,
         }
     }
@@ -474,10 +480,11 @@ struct AroundCheck {
     timeout: Option<Duration>,
     message: Option<Template>,
     warn_only: bool,
+    effect_because: Option<String>,
 }
 
 /// Where the line `line` of the text in `node` is written, counted from 0.
-fn line_of(node: &Node, line: usize) -> Span {
+pub(super) fn line_of(node: &Node, line: usize) -> Span {
     let Some(scalar) = node.as_scalar() else { return node.span };
     let text = scalar.text();
     let mut lines = text.split('\n');

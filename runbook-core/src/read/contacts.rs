@@ -136,7 +136,10 @@ impl Reader<'_> {
                 return None;
             }
             "command" => match self.command(value)? {
-                Command::Argv(argv) => Via::Command { argv, env },
+                Command::Argv(argv) => {
+                    self.judge_words(value, &argv);
+                    Via::Command { argv, env }
+                }
                 Command::Script(_) => return None,
             },
             "file" => Via::File(self.template(value, "`file`")?),

@@ -33,7 +33,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("groups", Now),
     ("contacts", Now),
     ("channels", Now),
-    ("policy", Later),
+    ("policy", Now),
     ("defaults", Now),
     ("lock", Now),
     ("preconditions", Now),
@@ -45,6 +45,8 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("schedule", Now),
     ("outputs", Now),
 ];
+
+pub(super) const EXCEPTION: &[Key] = &[("rule", Now), ("reason", Now)];
 
 pub(super) const LINK: &[Key] = &[("title", Now), ("url", Now)];
 
@@ -90,7 +92,7 @@ pub(super) const INVENTORY: &[Key] = &[
     ("groups", Now),
     ("contacts", Now),
     ("channels", Now),
-    ("policy", Later),
+    ("policy", Now),
 ];
 
 pub(super) const SECRET: &[Key] = &[("env", Now), ("file", Now), ("command", Now), ("prompt", Now)];
@@ -144,7 +146,7 @@ pub(super) const STEP: &[Key] = &[
     ("target", Now),
     ("rollout", Now),
     ("effect", Now),
-    ("effect_because", Later),
+    ("effect_because", Now),
     ("idempotent", Now),
     ("when", Now),
     ("done_when", Now),
@@ -169,7 +171,7 @@ pub(super) const STEP: &[Key] = &[
     ("for_each", Now),
     ("outputs", Now),
     ("evidence", Now),
-    ("policy_exception", Later),
+    ("policy_exception", Now),
     ("with", Now),
 ];
 
@@ -249,6 +251,7 @@ pub(super) const CHECK: &[Key] = &[
     ("timeout", Now),
     ("message", Now),
     ("severity", Now),
+    ("effect_because", Now),
     ("env", Now),
     ("stdin", Now),
     ("cwd", Now),

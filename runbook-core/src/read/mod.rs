@@ -7,6 +7,7 @@ mod escalation;
 mod fields;
 mod flow;
 mod foreign;
+mod judge;
 mod keys;
 mod meta;
 mod places;
@@ -22,7 +23,8 @@ use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
-use crate::model::{Retry, Runbook, Shell, Suite, TargetRef};
+use crate::model::{Policy, Retry, Runbook, Shell, Suite, TargetRef};
+use crate::policy::PolicySet;
 use crate::source::{Source, SourceId, Sources};
 use crate::value::Duration;
 use crate::yaml;
@@ -111,6 +113,12 @@ pub fn parse(name: &str, text: &str, kinds: &Kinds) -> Loaded {
 /// Every problem of the text, and of the `files` it includes, is reported in one go; nothing panics,
 /// whatever the text.
 pub fn parse_with(name: &str, text: &str, kinds: &Kinds, files: &dyn Files) -> Loaded {
+    parse_under(name, text, kinds, files, &[])
+}
+
+/// The same under `policies` from outside: what they forbid is reported like what the runbook's own do. They
+/// do not become a part of the runbook; [`PlanRequest`](crate::plan::PlanRequest) takes them too.
+pub fn parse_under(name: &str, text: &str, kinds: &Kinds, files: &dyn Files, policies: &[Policy]) -> Loaded {
     let mut sources = Sources::default();
     let id = sources.add(Source::new(name, text));
     let mut found = Diagnostics::default();
@@ -128,6 +136,8 @@ pub fn parse_with(name: &str, text: &str, kinds: &Kinds, files: &dyn Files) -> L
         copied: 0,
         suggest: Suggest::default(),
         body: Vec::new(),
+        policies: PolicySet::new(policies.iter().cloned()),
+        operands: HashSet::new(),
     };
     let runbook = root.and_then(|root| reader.book(root));
     let unread = reader.unread;
@@ -194,6 +204,8 @@ pub fn parse_suite(name: &str, text: &str) -> ParsedSuite {
         copied: 0,
         suggest: Suggest::default(),
         body: Vec::new(),
+        policies: PolicySet::default(),
+        operands: HashSet::new(),
     };
     let suite = root.and_then(|root| reader.suite(&root));
     let unusable = found.has_errors();

@@ -1,5 +1,7 @@
 //! What every part of the reader needs: values with their types, texts, templates, maps with known keys.
 
+use std::collections::HashSet;
+
 use super::fields::Fields;
 use super::foreign::{FOREIGN, foreign_key};
 use super::keys::{Key, Support};
@@ -9,6 +11,7 @@ use crate::expr::{Expr, Origin, Template};
 use crate::ids::is_identifier;
 use crate::kind::Kinds;
 use crate::model::ValueTemplate;
+use crate::policy::PolicySet;
 use crate::source::{Sources, Span, Spanned};
 use crate::value::{Duration, Value, display};
 use crate::yaml::{Node, NodeKind, Scalar};
@@ -36,6 +39,10 @@ pub(super) struct Reader<'a> {
     pub(super) suggest: Suggest,
     /// The steps of the body, taken out of the tree so that each is freed when it has been read.
     pub(super) body: Vec<Node>,
+    /// What applies to the steps that are read, from wherever it comes.
+    pub(super) policies: PolicySet,
+    /// Inputs of the steps that are read whose values never begin with a dash.
+    pub(super) operands: HashSet<String>,
 }
 
 impl Reader<'_> {

@@ -9,7 +9,8 @@ use super::sets::WrittenGroup;
 use super::{Defaults, File};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Action, Channel, Contact, Inventory, Procedure, SecretSource, Step, StepSpec, TargetRef, ValueTemplate,
+    Action, Channel, Contact, Inventory, Policy, Procedure, SecretSource, Step, StepSpec, TargetRef,
+    ValueTemplate,
 };
 use crate::source::{Source, SourceId, Span, Spanned};
 use crate::yaml::{self, Node};
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) secrets: Vec<(Spanned<String>, SecretSource)>,
     pub(super) contacts: Vec<(Spanned<String>, Contact)>,
     pub(super) channels: Vec<(Spanned<String>, Channel)>,
+    pub(super) policies: Vec<Policy>,
     /// Names of the files that are read, in the order in which they were begun.
     pub(super) files: Vec<String>,
     /// Those that are being read.
@@ -152,7 +154,11 @@ impl Reader<'_> {
                     }
                 }
             }
-            "Policy" => self.not_yet(path.span, "an included policy"),
+            "Policy" => {
+                if let Some(policy) = Policy::read(root, self.found) {
+                    self.add_policy(policy);
+                }
+            }
             "RunbookTest" => {
                 let message = format!("`{}` is a test, which cannot be included", path.value);
                 self.report(Diagnostic::error(Code::INCLUDE_FAILED, path.span, message));
@@ -206,6 +212,10 @@ impl Reader<'_> {
             self.secrets(node);
         }
         self.people(fields);
+        if let Some(node) = fields.get("policy") {
+            let name = fields.get("name").and_then(Node::as_str).unwrap_or("inventory");
+            self.inline_policy(node, name);
+        }
     }
 
     /// Adds variables of an included file before those of the file itself.
@@ -284,6 +294,7 @@ impl Reader<'_> {
                     ));
                     return None;
                 }
+                self.judge_words(value, &argv);
                 SecretSource::Command(argv)
             }
         })
@@ -324,7 +335,9 @@ impl Reader<'_> {
 
     fn procedure(&mut self, name: &Spanned<String>, node: &Node) -> Option<Procedure> {
         let target = self.defaults.target.replace(TargetRef::Around);
+        let outside = self.enter_inputs(&[]);
         let procedure = self.procedure_steps(name, node);
+        self.operands = outside;
         self.defaults.target = target;
         procedure
     }
@@ -350,6 +363,7 @@ impl Reader<'_> {
         let fields = self.fields(node, "a procedure", &[keys::PROCEDURE])?;
         procedure.title = fields.get("title").and_then(|node| self.text(node, "`title`"));
         procedure.inputs = fields.get("inputs").map(|n| self.inputs(n, "an input")).unwrap_or_default();
+        self.enter_inputs(&procedure.inputs);
         procedure.vars = fields.get("vars").map(|node| self.vars(node)).unwrap_or_default();
         procedure.steps = self
             .require(&fields, "steps", "a procedure")
@@ -429,6 +443,7 @@ impl Reader<'_> {
         }
         let meta = self.metadata(&fields);
         let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
+        let outside = self.enter_inputs(&inputs);
         vars.extend(fields.get("vars").map(|node| self.vars(node)).unwrap_or_default());
         self.defaults = match fields.get("defaults") {
             Some(node) => self.read_defaults(node),
@@ -458,6 +473,7 @@ impl Reader<'_> {
                 cleanup,
             }]
         };
+        self.operands = outside;
         Some(Procedure {
             name: name.clone(),
             span: name.span,

@@ -2,6 +2,7 @@
 
 use super::fields::Fields;
 use super::flow::repeated;
+use super::judge::Said;
 use super::keys;
 use super::places::Place;
 use super::reader::{Reader, as_written, better_identifier};
@@ -57,12 +58,26 @@ impl Reader<'_> {
         let refused = || {
             let kind = key.map_or_else(String::new, |(key, _)| key.to_owned());
             let params = ValueTemplate::Value(Value::Null);
-            (Action::Custom(CustomAction { kind, params }), Vec::new())
+            (Action::Custom(CustomAction { kind, params, writes: Vec::new() }), Vec::new())
         };
         let (action, children) = action.unwrap_or_else(refused);
         let declared = fields.has("effect");
         let own_effect = fields.get("effect").and_then(|node| self.effect(node));
-        let effect = own_effect.unwrap_or_else(|| self.effect_of(&action));
+        let effect_because =
+            fields.get("effect_because").and_then(|node| self.text(node, "`effect_because`"));
+        let policy_exception = fields.get("policy_exception").and_then(|node| self.exception(node));
+        let found = match key.filter(|_| !refused_whole) {
+            Some((_, node)) => {
+                let said = Said {
+                    effect: own_effect.zip(fields.get("effect").map(|node| node.span)),
+                    because: effect_because.as_deref(),
+                    exception: policy_exception.as_ref(),
+                };
+                self.judge_action(node, &action, self.effect_of(&action), &said)
+            }
+            None => self.effect_of(&action),
+        };
+        let effect = own_effect.unwrap_or(found);
         let own_idempotent = fields.get("idempotent").and_then(|node| self.bool(node, "`idempotent`"));
         let idempotent = own_idempotent.unwrap_or(effect == Effect::Read || self.is_idempotent(&action));
         let outputs = fields.get("outputs").map(|node| self.outputs(node)).unwrap_or_default();
@@ -92,6 +107,8 @@ impl Reader<'_> {
             target: self.defaults.target.clone().unwrap_or_else(TargetRef::local),
             effect,
             effect_declared: declared,
+            effect_because,
+            policy_exception,
             idempotent,
             when: fields.get("when").and_then(|node| self.expr(node, "`when`")),
             done_when,
@@ -298,25 +315,6 @@ impl Reader<'_> {
         }
     }
 
-    fn effect(&mut self, node: &Node) -> Option<Effect> {
-        let words = [("read", Effect::Read), ("change", Effect::Change), ("destroy", Effect::Destroy)];
-        self.word(node, "`effect`", &words)
-    }
-
-    /// What an action may do when its author does not say.
-    fn effect_of(&self, action: &Action) -> Effect {
-        match action {
-            Action::Wait(_) | Action::WaitFor(_) | Action::Notify(_) => Effect::Read,
-            Action::Assert(_) | Action::Set(_) => Effect::Read,
-            action if action.is_group() => Effect::Read,
-            Action::Custom(custom) => match self.kinds.action(&custom.kind) {
-                Some(kind) => kind.effect(&as_written(&custom.params)),
-                None => Effect::Change,
-            },
-            _ => Effect::Change,
-        }
-    }
-
     fn confirm(&mut self, node: &Node) -> Option<Confirm> {
         let plain = |message| Confirm {
             message,
@@ -460,7 +458,11 @@ impl Reader<'_> {
         if !kind.is_some_and(|kind| kind.keeps_before(&as_written(&custom.params))) {
             return self.nothing_to_restore(node, of);
         }
-        let params = CustomAction { kind: RestoreKind::KEY.to_owned(), params: custom.params.clone() };
+        let params = CustomAction {
+            kind: RestoreKind::KEY.to_owned(),
+            params: custom.params.clone(),
+            writes: custom.writes.clone(),
+        };
         let spec = StepSpec {
             target: of.target.clone(),
             effect: Effect::Change,

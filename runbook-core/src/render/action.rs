@@ -333,6 +333,7 @@ pub fn gate_question(
         preview: None,
         phrase: text(&confirm.phrase)?,
         irreversible: node.spec.irreversible,
+        asked_by: node.asked_by.clone(),
         digest: String::new(),
     };
     let all = json!([rendered.digest, serde_json::to_value(&question).unwrap_or(Value::Null)]);

@@ -461,6 +461,7 @@ impl Walk {
             preview: None,
             phrase: None,
             irreversible: node.spec.irreversible,
+            asked_by: node.asked_by.clone(),
             digest: String::new(),
         }
     }

@@ -51,6 +51,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A policy does not let a step act with the values that it has got; it is blocked.
+    Refused {
+        /// The step.
+        node: NodeId,
+        /// Why.
+        reason: String,
+    },
     /// Checks of a step were asked.
     Checked {
         /// The step.
@@ -202,6 +209,7 @@ impl Event {
             Event::BookChecked { .. } => "book_checked",
             Event::Condition { .. } => "condition",
             Event::Unusable { .. } => "unusable",
+            Event::Refused { .. } => "refused",
             Event::Checked { .. } => "checked",
             Event::GateOpened { .. } => "gate_opened",
             Event::GateDecided { .. } => "gate_decided",
@@ -227,6 +235,7 @@ impl Event {
         match self {
             Event::Condition { node, .. }
             | Event::Unusable { node, .. }
+            | Event::Refused { node, .. }
             | Event::Checked { node, .. }
             | Event::GateOpened { node, .. }
             | Event::GateDecided { node, .. }
@@ -315,6 +324,9 @@ pub struct GateQuestion {
     /// Whether it is a point of no return.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub irreversible: bool,
+    /// The policies that want it to be asked; no blanket consent covers that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_by: Vec<String>,
     /// Digest over the rendered action, target, inputs and everything shown: what is approved is what runs.
     pub digest: String,
 }

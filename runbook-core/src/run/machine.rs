@@ -120,6 +120,7 @@ impl Machine {
             Event::Condition { node, holds: true } => self.enter_after_when(*node, work),
             Event::Condition { node, holds: false } => self.rest(*node, End::Skipped, work),
             Event::Unusable { node, reason } => self.fail(*node, reason.clone(), work),
+            Event::Refused { node, reason } => self.end_badly(*node, End::Blocked, reason.clone(), work),
             Event::Checked { node, stage, checks } => {
                 self.node_mut(*node).checks.clone_from(checks);
                 self.checked(*node, *stage, work);

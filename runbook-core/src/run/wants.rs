@@ -254,7 +254,9 @@ impl Machine {
             Event::Attached { .. } | Event::Abandoned { .. } => Ok(()),
             Event::BookChecked { .. } => fits(state.stage == Stage::Preconditions),
             Event::Condition { node, .. } => fits(phase(node) == Some(&Phase::When)),
-            Event::Unusable { node, .. } => fits(phase(node).is_some_and(Phase::is_before_action)),
+            Event::Unusable { node, .. } | Event::Refused { node, .. } => {
+                fits(phase(node).is_some_and(Phase::is_before_action))
+            }
             Event::Checked { node, stage, .. } => fits(match (phase(node), stage) {
                 (Some(Phase::DoneWhen), CheckStage::DoneWhen) => true,
                 (Some(Phase::Preconditions), CheckStage::Preconditions) => true,

@@ -12,6 +12,7 @@ mod locks;
 mod long;
 mod notify;
 mod people;
+mod policy;
 mod rehearsal;
 mod secrets;
 mod steps;

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use runbook_core::diag::Diagnostics;
+use runbook_core::diag::{Diagnostic, Diagnostics};
 use runbook_core::drive::{Engine, EngineBuilder, Run, RunEnd};
 use runbook_core::ids::RunId;
 use runbook_core::kind::ActionKind;
-use runbook_core::model::Effect;
+use runbook_core::model::{Effect, Policy};
 use runbook_core::plan::{Plan, PlanRequest};
 use runbook_core::port::{
     ActionContext, Approver, Ask, Durability, EngineClaim, Executor, Notice, PendingAnswer, Reply, Reporter,
@@ -117,7 +117,23 @@ impl Bench {
         self.builder().build().unwrap()
     }
 
+    /// Everything is planned under `policy`.
+    pub(crate) fn under(mut self, policy: Policy) -> Self {
+        self.request = self.request.policy(policy);
+        self
+    }
+
     pub(crate) fn plan(&self, book: &str) -> Plan {
+        self.try_plan(book).unwrap_or_else(|found| panic!("{found:#?}\n{book}"))
+    }
+
+    /// Why `book` cannot be planned.
+    pub(crate) fn refused(&self, book: &str) -> String {
+        let found = self.try_plan(book).unwrap_err();
+        found.iter().map(|problem| format!("{} {}\n", problem.code, problem.message)).collect()
+    }
+
+    fn try_plan(&self, book: &str) -> Result<Plan, Vec<Diagnostic>> {
         let inputs = if book.starts_with("inputs:") { "" } else { "inputs: {dir: {type: path}}\n" };
         let header =
             "apiVersion: runbook/v1\nkind: Runbook\nname: test\ndefaults: {cwd: '${{ inputs.dir }}'}\n";
@@ -125,7 +141,7 @@ impl Bench {
         let loaded = read::parse("test.yaml", &text, &self.engine().kinds());
         let found = loaded.diagnostics;
         let book = loaded.runbook.unwrap_or_else(|| panic!("{found:#?}\n{text}"));
-        Plan::build(&book, &self.request).unwrap_or_else(|found| panic!("{found:#?}\n{text}"))
+        Plan::build(&book, &self.request)
     }
 
     pub(crate) async fn start(&self, book: &str) -> Run {

@@ -34,6 +34,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("WAIT", &["wait"]),
     ("ASSERTION", &["assert"]),
     ("EVIDENCE", &["evidence"]),
+    ("EXCEPTION", &["policy_exception"]),
     ("RETRY", &["retry"]),
     ("CHECK", &["check"]),
     ("QUESTIONS", &["check"]),
@@ -83,6 +84,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("http", "the crate runbook-http; see there"),
     ("http.basic", "the same"),
     ("http.tls", "the same"),
+    ("policy", "`policy::read`; see `policies_have_these_keys`"),
+    ("runbook.policy", "the same"),
+    ("policy.confirm", "the same"),
+    ("policy.rule", "the same"),
+    ("policy.reads", "the same"),
 ];
 
 /// What stands in the sources of the reader: name of the table, keys, whether each is refused.
@@ -100,6 +106,31 @@ fn reader() -> BTreeMap<String, BTreeMap<String, bool>> {
         tables.insert(name.to_owned(), keys.collect());
     }
     tables
+}
+
+/// Who does not know a key is told all there are.
+#[test]
+fn policies_have_these_keys() {
+    let cases = [
+        ("policy", "apiVersion: runbook/v1\nkind: Policy\nname: x\nzzz: 1\n"),
+        ("policy.confirm", "apiVersion: runbook/v1\nkind: Policy\nname: x\nconfirm: {effects: [], zzz: 1}\n"),
+        (
+            "policy.rule",
+            "apiVersion: runbook/v1\nkind: Policy\nname: x\nforbid: [{id: a, effect: change, reason: b, zzz: 1}]\n",
+        ),
+        ("policy.reads", "apiVersion: runbook/v1\nkind: Policy\nname: x\nreads: {zzz: 1}\n"),
+        (
+            "runbook.policy",
+            "apiVersion: runbook/v1\nkind: Runbook\nname: x\nsteps: [{run: uptime}]\npolicy: {zzz: 1}\n",
+        ),
+    ];
+    for (name, text) in cases {
+        let loaded = read::parse("policy.yaml", text, &Kinds::default());
+        let help = loaded.diagnostics.iter().find(|d| d.code == Code::UNKNOWN_KEY).unwrap().help[0].clone();
+        let known: BTreeSet<&str> = help.strip_prefix("known keys: ").unwrap().split(", ").collect();
+        let table: BTreeSet<&str> = place(name).unwrap().keys.iter().map(|key| key.name).collect();
+        assert_eq!(known, table, "{name}");
+    }
 }
 
 #[test]
@@ -229,6 +260,8 @@ fn every_example_is_valid_where_it_belongs() {
                     &[Code::UNKNOWN_ACTION_KIND]
                 }
                 _ if key.later => &[Code::NOT_SUPPORTED_YET],
+                // The rule would stand in a policy.
+                _ if key.name == "policy_exception" => &[Code::USELESS_EXCEPTION],
                 _ if matches!(key.name, "http" | "docker" | "compose" | "ssh" | "container" | "service") => {
                     &[Code::UNKNOWN_ACTION_KIND]
                 }

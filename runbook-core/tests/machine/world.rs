@@ -395,6 +395,7 @@ pub(crate) fn question(digest: String) -> GateQuestion {
         preview: None,
         phrase: None,
         irreversible: false,
+        asked_by: Vec::new(),
         digest,
     }
 }

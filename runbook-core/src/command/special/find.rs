@@ -105,7 +105,10 @@ pub(super) fn judge(walker: &mut Walker<'_>, call: &mut Call<'_>, args: &[Arg]) 
     while let Some(arg) = args.next() {
         let prefix = arg.prefix();
         let Some(text) = arg.known() else {
-            if arg.splits || prefix.is_empty() || prefix.starts_with('-') || (arg.glob && arg.may_be_option())
+            if arg.splits
+                || (prefix.is_empty() && !arg.operand)
+                || prefix.starts_with('-')
+                || (arg.glob && arg.may_be_option())
             {
                 call.raise(Effect::Unknown, format!("`{}` could be an action of `find`", arg.show()));
             }

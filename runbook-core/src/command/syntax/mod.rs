@@ -121,6 +121,8 @@ pub(super) enum Kind {
     Text(String),
     /// A value, known or not. Always data.
     Value(Option<String>),
+    /// The same, of a value that is not known and does not begin with a dash.
+    Operand,
     /// Program text that nobody knows.
     Code,
     /// `$name`, `${…}`, with what is nested in it; `evaluates` when a content may be run as arithmetic.

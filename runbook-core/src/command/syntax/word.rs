@@ -81,6 +81,7 @@ impl Reader<'_> {
         let span = self.script.origin(range.clone());
         let kind = match hole {
             Hole::Value => Kind::Value(None),
+            Hole::Operand => Kind::Operand,
             Hole::Known(value) => Kind::Value(Some(value.clone())),
             Hole::Code => {
                 self.code.get_or_insert(span.clone());

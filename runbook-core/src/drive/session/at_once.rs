@@ -74,6 +74,7 @@ impl Session {
             machine: &self.machine,
             scopes: &self.scopes,
             world: &self.world,
+            rules: &self.context.rules,
             digest: &self.record.digest,
         }
     }
@@ -83,6 +84,9 @@ impl Session {
             Ok(rendered) => rendered,
             Err(error) => return (Event::Unusable { node: id, reason: error.to_string() }, None),
         };
+        if let Some(refused) = self.sight().refused(id, &rendered, &scope) {
+            return (refused, None);
+        }
         if let Some(event) = self.approval_is_for_something_else(id, &rendered, &scope) {
             return (event, None);
         }
