@@ -124,7 +124,7 @@ async fn plans_are_refused_for_what_inputs_make_of_them_and_for_every_part() {
         "steps: [{id: a, run: touch x}]\nfinally: [{run: rm x}]",
         "steps: [{id: a, run: touch x}]\non_failure: {steps: [{run: rm x}]}",
         "steps: [{id: a, for_each: [x, y], run: [rm, \"${{ item }}\"]}]",
-        "procedures: {p: [{run: rm x}]}\nsteps: [{id: a, call: p}]",
+        "procedures: {p: [{cwd: /tmp, run: rm x}]}\nsteps: [{id: a, call: p}]",
         "vars: {verb: clean}\nsteps: [{id: a, run: [git, \"${{ vars.verb }}\", -fd], effect: destroy}]",
     ];
     for part in parts {
