@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::civil::Date;
 
 /// Operations runbooks as data: checked, planned, gated, verified and rolled back.
 #[derive(Debug, Parser)]
@@ -44,6 +45,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Check runbooks: every problem of every file, without any effect
     Validate(Validate),
+    /// Look for what a careful colleague would point out in valid runbooks
+    Lint(Lint),
     /// Show what a run would do
     Plan(PlanArgs),
     /// Run tests of runbooks: the real engine, a mocked world, virtual time
@@ -90,6 +93,19 @@ pub(crate) struct Validate {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Lint {
+    /// Runbooks, directories of runbooks, or `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How findings are shown
+    #[arg(long, value_enum, default_value_t = Findings::Human)]
+    pub(crate) format: Findings,
+    /// The day by which reviews must not be overdue [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<Date>,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Test {
     /// Files of tests, or directories that hold some at any depth
     #[arg(required = true, value_name = "PATH")]
@@ -131,6 +147,8 @@ pub(crate) enum Findings {
     Json,
     /// GitHub workflow commands
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 #[derive(Args, Debug)]

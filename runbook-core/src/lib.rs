@@ -12,6 +12,7 @@ pub mod files;
 pub mod ids;
 pub mod kind;
 pub mod language;
+pub mod lint;
 #[cfg(feature = "engine")]
 pub mod local;
 pub mod mask;

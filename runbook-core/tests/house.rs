@@ -23,6 +23,7 @@ const FLOORS: &[&[&str]] = &[
     &["policy"],
     &["check"],
     &["read"],
+    &["lint"],
     &["plan"],
     &["run"],
     &["render"],

@@ -6,6 +6,7 @@ mod classify;
 mod completions;
 mod explain;
 mod go_on;
+pub(crate) mod lint;
 mod load;
 mod plan;
 mod run;
@@ -30,6 +31,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
     let state = || StateDir::new(cli.global.state.clone());
     match &cli.command {
         Command::Validate(command) => validate::execute(command, color),
+        Command::Lint(command) => lint::execute(command, color),
         Command::Plan(command) => plan::execute(command, color),
         Command::Test(command) => test::execute(command, color),
         Command::Run(command) => run::execute(command, cli.global.state.clone(), color),

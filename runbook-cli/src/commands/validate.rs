@@ -4,7 +4,7 @@ use crate::args::{Color, Findings, Validate};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::render::style::Paint;
-use crate::render::{diagnostics, screen};
+use crate::render::{diagnostics, sarif, screen};
 use crate::source::{self, Checked};
 use crate::text::count;
 use crate::{output, registry};
@@ -22,6 +22,10 @@ pub(crate) fn execute(command: &Validate, color: Color) -> Result<Exit, Fault> {
             }
         }
         Findings::Json => output::json(&diagnostics::json(&checked, command.strict)),
+        Findings::Sarif => {
+            let files = checked.iter().map(|file| (file, [].as_slice()));
+            output::json(&sarif::log(files, command.strict));
+        }
         Findings::Github => {
             for file in &checked {
                 output::data(&diagnostics::github(&file.diagnostics, &file.sources, command.strict));

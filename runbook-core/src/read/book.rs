@@ -66,8 +66,16 @@ impl Reader<'_> {
             self.unread.contacts = true;
             self.unread.procedures.insert_all();
         }
-        let super::share::Shared { inventory, vars, procedures, secrets, contacts, channels, .. } =
-            std::mem::take(&mut self.shared);
+        let super::share::Shared {
+            inventory,
+            vars,
+            procedures,
+            secrets,
+            contacts,
+            channels,
+            lint_exceptions,
+            ..
+        } = std::mem::take(&mut self.shared);
         Some(Runbook {
             meta,
             inputs,
@@ -84,6 +92,7 @@ impl Reader<'_> {
             on_failure,
             finally,
             outputs,
+            lint_exceptions,
         })
     }
 
