@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Tell what a run has done and what it waits for
     Show(Show),
+    /// Write a runbook down as a document that people can follow by hand
+    Docs(Docs),
     /// Say what a command may do, and which parts of it say so
     Classify(Classify),
     /// Explain a key of the language or a diagnostic code
@@ -361,8 +363,43 @@ pub(crate) struct Show {
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// How the run is shown
-    #[arg(long, value_enum, default_value_t = Listing::Human)]
-    pub(crate) format: Listing,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal
+    #[value(alias = "human")]
+    Text,
+    /// A document in Markdown
+    Markdown,
+    /// One page that needs nothing but itself: pictures, evidence, log
+    Html,
+    /// One JSON document
+    Json,
+    /// JUnit's XML: a test case for every step
+    Junit,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Docs {
+    /// The runbook, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How the document is written
+    #[arg(long, value_enum, default_value_t = DocsFormat::Markdown)]
+    pub(crate) format: DocsFormat,
+}
+
+/// How a runbook is written down for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocsFormat {
+    /// Markdown, with the steps as a Mermaid chart
+    Markdown,
+    /// One page that needs nothing but itself
+    Html,
 }
 
 #[derive(Args, Debug)]

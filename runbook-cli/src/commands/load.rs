@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use runbook_core::diag::Diagnostic;
+use runbook_core::model::Runbook;
 use runbook_core::plan::Plan;
 use runbook_core::source::Sources;
 
@@ -12,6 +13,7 @@ use crate::fault::Fault;
 use crate::inputs::AskLine;
 use crate::render::style::Paint;
 use crate::render::{diagnostics, screen};
+use crate::source::Checked;
 use crate::text::count;
 use crate::{inputs, output, registry, source};
 
@@ -22,22 +24,32 @@ pub(crate) fn plan(
     ask: Option<&AskLine>,
     color: Color,
 ) -> Result<Plan, Fault> {
-    let checked = source::check(path, &registry::kinds());
+    let mut checked = source::check(path, &registry::kinds());
+    let runbook = usable(&mut checked, color)?;
+    let request = inputs::request(&runbook, request, ask)?;
+    Plan::build(&runbook, &request).map_err(|found| {
+        show(&found, &checked.sources, color);
+        output::talk(&format!("`{}` cannot be planned: {}\n", checked.file, count(found.len(), "error")));
+        Fault::said(Exit::Usage)
+    })
+}
+
+/// The runbook in `path`, with what messages call the file. What is wrong with it is shown.
+pub(crate) fn runbook(path: &Path, color: Color) -> Result<(Runbook, String), Fault> {
+    let mut checked = source::check(path, &registry::kinds());
+    Ok((usable(&mut checked, color)?, checked.file))
+}
+
+fn usable(checked: &mut Checked, color: Color) -> Result<Runbook, Fault> {
     show(&checked.diagnostics, &checked.sources, color);
     let (errors, _) = checked.counts();
-    let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
+    checked.runbook.take().filter(|_| errors == 0).ok_or_else(|| {
         let why = match errors {
             // An inventory, or tests: good for what they are for.
             0 => "is not a runbook: it holds what runbooks include, or tests of one".to_owned(),
             errors => format!("is not valid: {}", count(errors, "error")),
         };
         output::talk(&format!("`{}` {why}\n", checked.file));
-        return Err(Fault::said(Exit::Usage));
-    };
-    let request = inputs::request(&runbook, request, ask)?;
-    Plan::build(&runbook, &request).map_err(|found| {
-        show(&found, &checked.sources, color);
-        output::talk(&format!("`{}` cannot be planned: {}\n", checked.file, count(found.len(), "error")));
         Fault::said(Exit::Usage)
     })
 }

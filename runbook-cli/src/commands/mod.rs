@@ -4,6 +4,7 @@ mod abandon;
 mod answer;
 mod classify;
 mod completions;
+mod docs;
 mod explain;
 mod go_on;
 pub(crate) mod lint;
@@ -42,6 +43,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Abandon(command) => abandon::execute(command, &state()?),
         Command::Runs(command) => runs::execute(command, &state()?, color),
         Command::Show(command) => show::execute(command, &state()?, color),
+        Command::Docs(command) => docs::execute(command, color),
         Command::Classify(command) => classify::execute(command, color),
         Command::Explain(command) => explain::execute(command),
         Command::Schema => Ok(schema::execute()),

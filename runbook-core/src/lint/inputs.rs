@@ -29,7 +29,9 @@ fn used(view: &View<'_>) -> HashSet<String> {
     let mut look = |expr: &Expr| {
         for reference in expr.references() {
             match &reference.path[..] {
-                [root, name, ..] if root == "inputs" => drop(used.insert(name.clone())),
+                [root, name, ..] if root == "inputs" => {
+                    used.insert(name.clone());
+                }
                 [root] if root == "inputs" => used.extend(all()),
                 _ => {}
             }

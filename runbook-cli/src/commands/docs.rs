@@ -1,0 +1,19 @@
+//! `runbook docs`.
+
+use runbook_core::handbook::Handbook;
+
+use crate::args::{Color, Docs, DocsFormat};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::output;
+
+/// Writes a runbook down for people.
+pub(crate) fn execute(command: &Docs, color: Color) -> Result<Exit, Fault> {
+    let (runbook, file) = super::load::runbook(&command.file, color)?;
+    let handbook = Handbook::of(&runbook, &file);
+    output::data(&match command.format {
+        DocsFormat::Markdown => handbook.markdown(),
+        DocsFormat::Html => handbook.html(),
+    });
+    Ok(Exit::Succeeded)
+}
