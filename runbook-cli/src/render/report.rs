@@ -10,7 +10,8 @@ use runbook_core::page::Tone;
 use runbook_core::plan::Role;
 use runbook_core::port::RunRecord;
 use runbook_core::report::{Facts, Report};
-use runbook_core::run::{Captured, Entry, Machine, Phase, Status};
+use runbook_core::run::{Captured, Entry, Machine, Outcome, Phase, Status};
+use runbook_core::value::display;
 use serde_json::{Value, json};
 
 use super::standing::{WaitKind, next, waiting};
@@ -21,7 +22,7 @@ use super::title::{key_and_title, purpose, title_of};
 use super::told::{Told, told};
 use crate::commands::local_time;
 use crate::state_dir::StateDir;
-use crate::text::{elapsed, safe, safe_line};
+use crate::text::{elapsed, safe, safe_line, shell_word};
 
 /// A run and what is known besides its log.
 pub(crate) struct Subject<'a> {
@@ -132,23 +133,45 @@ pub(crate) fn document(subject: &Subject<'_>, log: &[Entry]) -> Report {
     facts.file.clone_from(&record.file);
     facts.alive = subject.alive;
     facts.next = subject.next();
+    facts.next.retain(|command| !command.contains(" show "));
+    facts.next.extend(again(subject));
     facts.zone = TimeZone::system();
     Report::of(&facts, subject.machine, log)
+}
+
+/// How the run is begun anew once its cause has been put right; none while anything of it is left to do.
+fn again(subject: &Subject<'_>) -> Option<String> {
+    let machine = subject.machine;
+    let failed = machine.state().finished.is_some_and(|outcome| outcome != Outcome::Succeeded);
+    let file = subject.record.file.as_deref().filter(|file| *file != "<stdin>")?;
+    if !failed || machine.state().run_status() == "rollback_pending" {
+        return None;
+    }
+    let inputs = machine.plan().inputs.iter().filter(|(_, value)| !value.is_null());
+    let inputs = inputs.map(|(name, value)| {
+        let value = match value {
+            Value::Array(_) => value.to_string(),
+            value => display(value),
+        };
+        format!(" -i {}", shell_word(&format!("{name}={value}")))
+    });
+    Some(subject.state.command(&format!("run {}{}", shell_word(file), inputs.collect::<String>())))
 }
 
 /// Every step as a test case, for programs that show what came of tests.
 pub(crate) fn junit(report: &Report) -> Result<String, String> {
     let mut suite = TestSuite::new(safe_line(&report.runbook));
     if let Some(started) = report.started {
-        suite.add_property(("started", started.to_string()));
+        suite.add_property(("started", started.to_string().as_str()));
     }
-    suite.add_property(("run", report.facts.run.clone()));
-    suite.add_property(("status", report.headline.status.clone()));
+    suite.add_property(("run", report.facts.run.as_str()));
+    suite.add_property(("status", report.headline.status.as_str()));
     for step in report.steps.iter().filter(|step| !step.is_group) {
         if step.purpose.is_some() && !step.reached {
             continue;
         }
         let mut status = match step.tone {
+            _ if step.failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
             Tone::Bad => TestCaseStatus::non_success(NonSuccessKind::Failure),
             Tone::Quiet | Tone::People => TestCaseStatus::skipped(),
             _ => TestCaseStatus::success(),

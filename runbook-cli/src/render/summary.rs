@@ -2,7 +2,7 @@
 
 use runbook_core::ids::{NodeId, RunId};
 use runbook_core::plan::Role;
-use runbook_core::report::{is_survived, left_as_is};
+use runbook_core::report::{is_survived, left_as_is, went_wrong};
 use runbook_core::run::{CheckOutcome, Machine, Outcome, Status};
 use runbook_core::value::display;
 
@@ -71,8 +71,13 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
     if state.book.iter().any(CheckOutcome::refuses) {
         section(&mut text, paint, "not met", &failed_checks(&state.book));
     }
-    let bad = of_status(&[Status::Failed, Status::Blocked, Status::Denied])
-        .filter(|(_, node)| !matches!(node.role, Role::Rollback(_)))
+    let bad = plan
+        .executable()
+        .filter(|(id, node)| {
+            !node.spec.action.is_group()
+                && !matches!(node.role, Role::Rollback(_))
+                && went_wrong(machine, *id)
+        })
         .map(|(id, _)| id);
     let (mut survived, mut failed): (Vec<NodeId>, Vec<NodeId>) =
         bad.partition(|id| is_survived(machine, *id));

@@ -10,8 +10,8 @@ use crate::value::display;
 pub(super) struct Task {
     /// One line for people; may be empty.
     pub(super) title: String,
-    /// A command, when there is one to type.
-    pub(super) command: Option<String>,
+    /// A command and the shell that reads it, when there is one to type.
+    pub(super) command: Option<(&'static str, String)>,
     /// What must be true; may be empty.
     pub(super) wanted: String,
     /// What it means when it is not.
@@ -30,7 +30,7 @@ fn task(fill: &Fill<'_>, check: &Check) -> Task {
         CheckKind::Run(run) => {
             let wanted =
                 check.expect.as_ref().map_or_else(|| "it succeeds".to_owned(), |one| expect(fill, one));
-            (Some(fill.command(run)), wanted)
+            (Some((run.shell.program(), fill.command(run))), wanted)
         }
         CheckKind::Tcp(tcp) => {
             (None, format!("{}:{} accepts connections", fill.text(&tcp.host), fill.text(&tcp.port)))
@@ -45,7 +45,7 @@ fn task(fill: &Fill<'_>, check: &Check) -> Task {
         CheckKind::Custom(action) => {
             let wanted =
                 check.expect.as_ref().map_or_else(|| "it succeeds".to_owned(), |one| expect(fill, one));
-            (Some(custom(fill, action)), wanted)
+            (Some(("sh", custom(fill, action))), wanted)
         }
     };
     if let Some(retry) = &check.retry {

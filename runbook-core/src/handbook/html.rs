@@ -378,8 +378,10 @@ fn tasks(all: &[Task], body: &mut String) {
         } else {
             format!(" <span class=\"small\">Otherwise: {}.</span>", said(&task.otherwise))
         };
-        let command =
-            task.command.as_ref().map_or_else(String::new, |command| format!("<pre>{}</pre>", said(command)));
+        let command = task
+            .command
+            .as_ref()
+            .map_or_else(String::new, |(_, command)| format!("<pre>{}</pre>", said(command)));
         let _ = writeln!(body, "<li><span class=\"box\"></span>{title}{warns}{otherwise}{command}</li>");
     }
     body.push_str("</ul>\n");

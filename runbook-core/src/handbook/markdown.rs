@@ -9,7 +9,7 @@ use super::parts::Part;
 use super::picture::mermaid;
 use super::{Handbook, InputRow};
 use crate::model::RollbackMode;
-use crate::page::{code, fence, markdown};
+use crate::page::{cell, code, fence, markdown};
 
 pub(super) fn render(book: &Handbook) -> String {
     let mut text = format!("# {}\n\n", markdown(&book.title));
@@ -86,7 +86,7 @@ fn people(book: &Handbook, text: &mut String) {
             markdown(clock)
         );
         for level in &book.escalation {
-            let unless = if level.unless.is_empty() { String::new() } else { code(&level.unless) };
+            let unless = if level.unless.is_empty() { String::new() } else { cell(&level.unless) };
             let _ = writeln!(
                 text,
                 "| {} | {} | {unless} | {} |",
@@ -137,11 +137,11 @@ fn table(inputs: &[InputRow], text: &mut String) {
     text.push_str("| value | what it is | default | takes | your value |\n|---|---|---|---|---|\n");
     for row in inputs {
         let example =
-            if row.example.is_empty() { String::new() } else { format!(", such as {}", code(&row.example)) };
+            if row.example.is_empty() { String::new() } else { format!(", such as {}", cell(&row.example)) };
         let _ = writeln!(
             text,
             "| {} | {} | {} | {}{example} | |",
-            code(&format!("<{}>", row.name)),
+            cell(&format!("<{}>", row.name)),
             markdown(&row.description),
             markdown(&row.default),
             markdown(&row.takes)
@@ -304,9 +304,9 @@ fn tasks(all: &[Task], indent: &str, text: &mut String) {
             format!(" — otherwise: {}", said(&task.otherwise))
         };
         let _ = writeln!(text, "{indent}- [ ] {title}{warns}{otherwise}");
-        if let Some(command) = &task.command {
+        if let Some((language, command)) = &task.command {
             text.push('\n');
-            fence("sh", &plain(command))
+            fence(language, &plain(command))
                 .lines()
                 .for_each(|line| text.push_str(&format!("{indent}  {line}\n")));
             text.push('\n');

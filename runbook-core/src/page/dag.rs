@@ -25,7 +25,7 @@ pub(crate) struct Shape {
 const GAP: f64 = 18.0;
 const LAYER_GAP: f64 = 26.0;
 const PAD: f64 = 14.0;
-const HEAD: f64 = 40.0;
+const HEAD: f64 = 48.0;
 const NODE: f64 = 46.0;
 /// How many boxes stand side by side at most.
 const ABREAST: usize = 4;

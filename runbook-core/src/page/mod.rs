@@ -106,11 +106,16 @@ pub(crate) fn fence(language: &str, text: &str) -> String {
 
 /// `text` as code within a line of Markdown.
 pub(crate) fn code(text: &str) -> String {
-    let text = text.replace('\n', " ").replace('|', "\\|");
+    let text = text.replace('\n', " ");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let tick = "`".repeat(longest + 1);
     let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{tick}{space}{text}{space}{tick}")
+}
+
+/// `text` as code within a cell of a Markdown table.
+pub(crate) fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
 }
 
 /// Whether `c` is not seen, or changes how the text around it is read.
@@ -158,7 +163,8 @@ mod tests {
         assert_eq!(html("a\u{202e}b\u{1b}c"), r"a\u{202e}b\u{1b}c");
         assert_eq!(markdown("a|b *c* <i>\nd"), r"a\|b \*c\* \<i\> d");
         assert_eq!(fence("sh", "a\n```\nb\n"), "````sh\na\n```\nb\n````\n");
-        assert_eq!(code("a`b|c"), r"``a`b\|c``");
+        assert_eq!(code("a`b|c"), "``a`b|c``");
+        assert_eq!(cell("a|b"), r"`a\|b`");
     }
 
     #[test]

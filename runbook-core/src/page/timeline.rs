@@ -36,7 +36,7 @@ pub(crate) fn timeline(rows: &[Row], total: i64) -> String {
     let height = HEAD + LINE * rows.len() as f64 + 6.0;
     let width = NAMES + CHART + 70.0;
     let mut text = format!(
-        "<div class=\"picture\"><svg viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-label=\"What took how long\">\n"
+        "<div class=\"picture time\"><svg viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\" aria-label=\"What took how long\">\n"
     );
     let step = tick(total);
     let mut mark = 0;
@@ -118,7 +118,8 @@ fn tick_name(millis: i64) -> String {
     match millis {
         0 => "0".to_owned(),
         1..=999 => format!("{millis} ms"),
-        1_000..=59_999 => format!("{} s", millis / 1000),
+        1_000..=59_999 if millis % 1000 == 0 => format!("{} s", millis / 1000),
+        1_000..=59_999 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
         60_000..=3_599_999 if millis % 60_000 == 0 => format!("{} min", millis / 60_000),
         60_000..=3_599_999 => format!("{}:{:02}", millis / 60_000, millis / 1000 % 60),
         _ => format!("{}:{:02} h", millis / 3_600_000, millis / 60_000 % 60),

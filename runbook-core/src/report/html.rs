@@ -96,21 +96,10 @@ fn verdict(report: &Report, body: &mut String) {
     row("Undoing failed", notes(&standing.undo_failed));
     row("Not undone", notes(&standing.left));
     row("Given up because", standing.abandoned.as_deref().map(html).unwrap_or_default());
-    if !report.went_well() && report.headline.status != "running" {
-        let clean =
-            standing.left.is_empty() && standing.undo_failed.is_empty() && standing.waiting.is_empty();
-        let left = if clean { "nothing of what the run did is left half done" } else { "see above" };
-        if clean || !report.facts.next.is_empty() {
-            row("Left to do", html(left));
-        }
-        let next: String = report
-            .facts
-            .next
-            .iter()
-            .map(|command| format!("<div><code>{}</code></div>", html(command)))
-            .collect();
-        row("Type next", next);
-    }
+    let to_do = standing.to_do(&report.headline);
+    row("Left to do", to_do.iter().map(|text| format!("<div>{}</div>", html(text))).collect());
+    let next = report.facts.next.iter();
+    row("Type next", next.map(|command| format!("<div><code>{}</code></div>", html(command))).collect());
     if !rows.is_empty() {
         let _ = write!(body, "<dl>\n{rows}</dl>\n");
     }
@@ -206,6 +195,11 @@ fn steps(report: &Report, body: &mut String) {
     }
 }
 
+fn status(step: &StepReport) -> String {
+    let status = step.status.replace('_', " ");
+    if step.failed && step.status.starts_with("und") { format!("failed, {status}") } else { status }
+}
+
 fn one_step(report: &Report, step: &StepReport, body: &mut String) {
     let took = step.started.zip(step.ended).map(|(from, to)| to.as_millisecond() - from.as_millisecond());
     let _ = writeln!(
@@ -213,7 +207,7 @@ fn one_step(report: &Report, step: &StepReport, body: &mut String) {
         "<section class=\"step {tone}\"><header><span class=\"name\">{}</span> <code>{}</code> <span class=\"badge {tone}\">{}</span>{}<span class=\"took\">{}{}</span></header>",
         html(if step.title.is_empty() { &step.key } else { &step.title }),
         html(&step.key),
-        html(&step.status.replace('_', " ")),
+        html(&status(step)),
         step.purpose
             .as_deref()
             .map_or_else(String::new, |what| format!(" <span class=\"muted small\">{}</span>", html(what))),
@@ -262,8 +256,11 @@ fn one_step(report: &Report, step: &StepReport, body: &mut String) {
             let open = if step.tone.class() == "bad" || text.lines().count() <= 4 { " open" } else { "" };
             let _ = writeln!(
                 body,
-                "<details{open}><summary class=\"small\">{label}, {} lines</summary><pre>{}</pre></details>",
-                text.trim_end().lines().count(),
+                "<details{open}><summary class=\"small\">{label}, {}</summary><pre>{}</pre></details>",
+                match text.trim_end().lines().count() {
+                    1 => "1 line".to_owned(),
+                    lines => format!("{lines} lines"),
+                },
                 html(text.trim_end())
             );
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Report, StepNote, StepReport};
-use crate::page::{code, elapsed, fence, markdown};
+use crate::page::{cell, code, elapsed, fence, markdown};
 
 pub(super) fn render(report: &Report) -> String {
     let title = report.title.as_deref().unwrap_or(&report.runbook);
@@ -15,7 +15,7 @@ pub(super) fn render(report: &Report) -> String {
             // Writing into a text cannot fail.
             let _ = writeln!(text, "## {name}\n\n| name | value |\n|---|---|");
             for (name, value) in values {
-                let _ = writeln!(text, "| {} | {} |", code(name), markdown(value));
+                let _ = writeln!(text, "| {} | {} |", cell(name), markdown(value));
             }
             text.push('\n');
         }
@@ -28,7 +28,7 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 fn head(report: &Report, text: &mut String) {
-    let mut rows = vec![("Run", code(&report.facts.run)), ("Runbook", code(&report.runbook))];
+    let mut rows = vec![("Run", cell(&report.facts.run)), ("Runbook", cell(&report.runbook))];
     rows.extend(report.severity.as_deref().map(|severity| ("Severity", markdown(severity))));
     rows.extend(report.started.map(|at| ("Started", report.at(at))));
     rows.extend(report.updated.map(|at| {
@@ -39,8 +39,8 @@ fn head(report: &Report, text: &mut String) {
         rows.push(("By", markdown(&report.by.join(", "))));
     }
     rows.extend(report.owner.as_deref().map(|owner| ("Owner", markdown(owner))));
-    rows.extend(report.facts.file.as_deref().map(|file| ("File", code(file))));
-    rows.push(("Plan", code(&report.facts.digest)));
+    rows.extend(report.facts.file.as_deref().map(|file| ("File", cell(file))));
+    rows.push(("Plan", cell(&report.facts.digest)));
     rows.push(("Times are in", markdown(&report.zone())));
     text.push_str("| | |\n|---|---|\n");
     for (name, value) in rows {
@@ -84,11 +84,11 @@ fn standing(report: &Report, text: &mut String) {
     if let Some(why) = &standing.abandoned {
         let _ = writeln!(text, "Given up: {}\n", markdown(why));
     }
-    if report.went_well() {
-        return;
-    }
-    if standing.left.is_empty() && standing.undo_failed.is_empty() && standing.waiting.is_empty() {
-        text.push_str("Nothing of what the run did is left half done.\n\n");
+    let to_do = standing.to_do(&report.headline);
+    if !to_do.is_empty() {
+        text.push_str("## Left to do\n\n");
+        to_do.iter().for_each(|one| text.push_str(&format!("- {}\n", markdown(one))));
+        text.push('\n');
     }
     if !report.facts.next.is_empty() {
         let _ = writeln!(text, "Type next:\n\n{}", fence("sh", &report.facts.next.join("\n")));
@@ -123,7 +123,7 @@ fn decisions(report: &Report, text: &mut String) {
     }
     text.push_str("## Approvals and decisions\n\n| when | who | what |\n|---|---|---|\n");
     for line in decisions {
-        let key = line.key.as_deref().map_or_else(String::new, |key| code(key) + " ");
+        let key = line.key.as_deref().map_or_else(String::new, |key| cell(key) + " ");
         let who = line.who.as_deref().unwrap_or("the engine, by its rules");
         let _ = writeln!(
             text,
@@ -154,7 +154,7 @@ fn steps(report: &Report, text: &mut String) {
             text,
             "| {}{} | {} | {} | {} | {} |",
             "&nbsp;&nbsp;".repeat(step.depth),
-            code(&step.key),
+            cell(&step.key),
             markdown(&step.title),
             step.status.replace('_', " "),
             took.map_or_else(String::new, elapsed),
@@ -167,7 +167,7 @@ fn steps(report: &Report, text: &mut String) {
 fn log(report: &Report, text: &mut String) {
     text.push_str("## Log\n\n| when | step | what | who |\n|---|---|---|---|\n");
     for line in &report.log {
-        let key = line.key.as_deref().map_or_else(String::new, code);
+        let key = line.key.as_deref().map_or_else(String::new, cell);
         let who = line.who.as_deref().map_or_else(String::new, markdown);
         let _ = writeln!(text, "| {} | {key} | {} | {who} |", report.clock(line.at), markdown(&line.text));
     }

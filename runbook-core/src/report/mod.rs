@@ -24,7 +24,7 @@ use crate::run::{CheckOutcome, Entry, Event, Machine, Outcome};
 use crate::value::display;
 
 pub use log::Line;
-pub use standing::{Headline, Standing, StepNote, is_survived, left_as_is};
+pub use standing::{Headline, Standing, StepNote, is_survived, left_as_is, went_wrong};
 pub use steps::{Attempt, StepReport};
 
 /// What is known of a run besides its plan and its log.
@@ -161,11 +161,6 @@ impl Report {
     /// The run as one page of HTML that needs nothing but itself.
     pub fn html(&self) -> String {
         html::render(self)
-    }
-
-    /// Whether the run is over and nobody needs to look at it again.
-    fn went_well(&self) -> bool {
-        self.headline.tone == Tone::Good
     }
 
     /// How long it took, or has taken so far.

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::steps::{StepReport, tone};
+use super::standing::went_wrong;
+use super::steps::{StepReport, tone_of};
 use super::title_of;
 use crate::ids::NodeId;
 use crate::page::{self, Bar, Row, Shape, Tone};
@@ -61,9 +62,10 @@ fn shape(machine: &Machine, id: NodeId) -> Shape {
         title: title_of(plan, id),
         mark: match status {
             Status::Pending => String::new(),
+            Status::Undone if went_wrong(machine, id) => "failed, undone".to_owned(),
             status => status.name().replace('_', " "),
         },
-        tone: tone(status),
+        tone: tone_of(machine, id),
         needs: node.needs.iter().map(|need| need.index()).collect(),
         members: node.children.iter().map(|child| shape(machine, *child)).collect(),
     }

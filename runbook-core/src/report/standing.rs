@@ -5,7 +5,7 @@ use crate::ids::NodeId;
 use crate::model::{Action, Effect};
 use crate::page::Tone;
 use crate::plan::Role;
-use crate::run::{CheckOutcome, Machine, Outcome, Phase, Status};
+use crate::run::{CheckOutcome, End, Machine, Outcome, Phase, Status};
 
 /// How a run stands, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,8 +105,12 @@ impl Standing {
                 .filter(|(id, node)| !node.spec.action.is_group() && wanted.contains(&state.status(*id)));
             steps.map(|(id, _)| id).collect()
         };
-        let bad = of_status(&[Status::Failed, Status::Blocked, Status::Denied]);
-        let bad = bad.into_iter().filter(|id| !matches!(plan.node(*id).role, Role::Rollback(_)));
+        let bad = plan.executable().filter(|(id, node)| {
+            !node.spec.action.is_group()
+                && !matches!(node.role, Role::Rollback(_))
+                && went_wrong(machine, *id)
+        });
+        let bad = bad.map(|(id, _)| id);
         let (mut survived, mut failed): (Vec<NodeId>, Vec<NodeId>) =
             bad.partition(|id| is_survived(machine, *id));
         // A group can fail by itself: no remedy has helped, it took too long, what it returns has no value.
@@ -147,6 +151,44 @@ impl Standing {
 fn of_status_of_all(machine: &Machine, status: Status) -> Vec<NodeId> {
     let steps = machine.plan().executable().map(|(id, _)| id);
     steps.filter(|id| machine.state().status(*id) == status).collect()
+}
+
+impl Standing {
+    /// What is left to do for people, a sentence each; empty for a run that went well.
+    pub fn to_do(&self, headline: &Headline) -> Vec<String> {
+        if matches!(headline.tone, Tone::Good | Tone::Busy) {
+            return Vec::new();
+        }
+        let keys =
+            |notes: &[StepNote]| notes.iter().map(|note| note.key.as_str()).collect::<Vec<_>>().join(", ");
+        let mut to_do = Vec::new();
+        if !self.not_met.is_empty() {
+            to_do.push("Put right what is not met; nothing has been changed.".to_owned());
+        }
+        if !self.waiting.is_empty() {
+            to_do.push(format!("Answer for {}.", keys(&self.waiting)));
+        }
+        if headline.status == "lost" {
+            to_do.push("Let another engine go on with the run.".to_owned());
+        }
+        if !self.undo_failed.is_empty() {
+            to_do.push(format!("Finish by hand what could not be undone: {}.", keys(&self.undo_failed)));
+        }
+        if headline.status == "rollback_pending" {
+            to_do.push(format!("Decide whether to undo {}.", keys(&self.left)));
+        } else if !self.left.is_empty() {
+            to_do.push(format!("Look at what was changed and not undone: {}.", keys(&self.left)));
+        }
+        if to_do.is_empty() {
+            to_do.push("Nothing of what the run did is left half done. Put the cause right.".to_owned());
+        }
+        to_do
+    }
+}
+
+/// Whether a step failed, was blocked or was denied, whatever was undone since.
+pub fn went_wrong(machine: &Machine, id: NodeId) -> bool {
+    matches!(machine.state().node(id).phase, Phase::Rest(End::Failed | End::Blocked | End::Denied))
 }
 
 /// What a check has found that stands in the way, or is worth a warning.

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::standing::went_wrong;
 use super::{EvidenceText, Facts, title_of};
 use crate::expr::Expr;
 use crate::ids::NodeId;
@@ -50,6 +51,8 @@ pub struct StepReport {
     pub status: &'static str,
     /// How a page colours it.
     pub tone: Tone,
+    /// Whether it failed, was blocked or was denied, whatever was undone since.
+    pub failed: bool,
     /// Whether the run got to it.
     pub reached: bool,
     /// Why it stands where it stands.
@@ -101,7 +104,8 @@ pub(super) fn of(facts: &Facts, machine: &Machine, log: &[Entry]) -> Vec<StepRep
                 target: preview.target(&spec.target),
                 effect: spec.effect.name(),
                 status: status.name(),
-                tone: tone(status),
+                tone: tone_of(machine, id),
+                failed: went_wrong(machine, id),
                 reached: !matches!(status, Status::Pending),
                 reason: match &node.phase {
                     Phase::Gate { question, .. } => Some(question.message.clone()),
@@ -162,8 +166,10 @@ fn purpose(plan: &Plan, id: NodeId) -> Option<String> {
     }
 }
 
-pub(super) fn tone(status: Status) -> Tone {
-    match status {
+/// How a page colours the step `id`: what failed stays red when it has been undone.
+pub(super) fn tone_of(machine: &Machine, id: NodeId) -> Tone {
+    match machine.state().status(id) {
+        _ if went_wrong(machine, id) => Tone::Bad,
         Status::Succeeded => Tone::Good,
         Status::Failed | Status::Blocked | Status::Denied | Status::UndoFailed => Tone::Bad,
         Status::Warned | Status::InDoubt | Status::Cancelled | Status::Undone => Tone::Warn,
