@@ -4,6 +4,7 @@
 
 use jiff::civil::date;
 use runbook_core::diag::code_info;
+use runbook_core::handbook::Handbook;
 use runbook_core::kind::Kinds;
 use runbook_core::language;
 use runbook_core::lint::{Linted, lint, lints};
@@ -366,4 +367,25 @@ fn lists_without_a_shell_are_looked_at_as_well() {
             .collect::<Vec<_>>(),
         ["RB0904", "RB0905"]
     );
+}
+
+#[test]
+fn whatever_is_valid_can_be_looked_at_and_written_down() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language/valid");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        let loaded = read::parse(&path.to_string_lossy(), &text, &Kinds::default());
+        let Some(runbook) = loaded.runbook else { continue };
+        seen += 1;
+        for finding in lint(&runbook, &loaded.sources, Some(date(2026, 5, 2))).findings {
+            let span = finding.primary.span;
+            assert!(span.start < span.end, "{}: {finding:?}", path.display());
+            assert!(!loaded.sources.text(span).contains('\n'), "{}: {finding:?}", path.display());
+        }
+        let book = Handbook::of(&runbook, "book.yaml");
+        assert!(book.markdown().starts_with("# ") && book.html().ends_with("</html>\n"));
+    }
+    assert!(seen > 50, "only {seen} runbooks were found");
 }

@@ -39,7 +39,10 @@ fn task(fill: &Fill<'_>, check: &Check) -> Task {
             let path = fill.text(&file.path);
             let mut wanted = format!("{path} {}", if file.exists { "is there" } else { "is not there" });
             wanted.extend(file.newer_than.map(|age| format!(", not older than {age}")));
-            wanted.extend(file.min_size.map(|size| format!(", at least {size} bytes")));
+            wanted.extend(file.min_size.map(|size| match size {
+                0 | 1 => ", and is not empty".to_owned(),
+                size => format!(", at least {size} bytes"),
+            }));
             (None, wanted)
         }
         CheckKind::Custom(action) => {

@@ -226,8 +226,8 @@ fn table(inputs: &[InputRow], body: &mut String) {
 
 fn one(part: &Part, body: &mut String) {
     let (class, badge) = match part.effect {
-        _ if part.is_group => ("quiet", ""),
         _ if part.is_manual => ("people", "by hand"),
+        _ if part.is_quiet => ("quiet", ""),
         Effect::Read => ("busy", "reads"),
         Effect::Change => ("warn", "changes"),
         Effect::Destroy => ("bad", "destroys"),

@@ -32,7 +32,7 @@ pub(super) fn render(book: &Handbook) -> String {
         let _ = writeln!(text, "## When to use it\n\n{}\n", description.trim());
     }
     for link in &book.links {
-        let _ = writeln!(text, "- [{}](<{}>)", markdown(&link.title), link.url.replace(['<', '>', '\n'], ""));
+        let _ = writeln!(text, "- [{}](<{}>)", markdown(&link.title), destination(&link.url));
     }
     if !book.links.is_empty() {
         text.push('\n');
@@ -178,7 +178,7 @@ fn one(part: &Part, level: usize, text: &mut String) {
     let mut badges = Vec::new();
     if part.is_manual {
         badges.push("by hand".to_owned());
-    } else if !part.is_group {
+    } else if !part.is_quiet {
         badges.push(part.effect.name().to_owned());
     }
     badges.extend(part.target.iter().map(|target| format!("on {}", said(target))));
@@ -249,12 +249,7 @@ fn act(doing: &Doing, text: &mut String) {
             let _ = writeln!(text, "{}\n", plain(instructions).trim());
             checklist.iter().for_each(|point| text.push_str(&format!("- [ ] {}\n", said(point))));
             for link in links {
-                let _ = writeln!(
-                    text,
-                    "- [{}](<{}>)",
-                    markdown(&link.title),
-                    link.url.replace(['<', '>', '\n'], "")
-                );
+                let _ = writeln!(text, "- [{}](<{}>)", markdown(&link.title), destination(&link.url));
             }
             for (name, what) in fields {
                 let _ = writeln!(text, "- {} {}: ____", code(name), markdown(what));
@@ -312,6 +307,11 @@ fn tasks(all: &[Task], indent: &str, text: &mut String) {
             text.push('\n');
         }
     }
+}
+
+/// A URL between angle brackets.
+fn destination(url: &str) -> String {
+    url.replace('<', "%3C").replace('>', "%3E").replace('\n', "")
 }
 
 /// A text with its places as code.

@@ -3,7 +3,7 @@
 use super::checks::{Task, expect, tasks};
 use super::doing::{Doing, doing};
 use super::fill::Fill;
-use crate::model::{Action, Effect, Step, StepFailure};
+use crate::model::{Action, Effect, Step, StepFailure, TargetRef};
 
 /// A step.
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ pub(super) struct Part {
     pub(super) title: String,
     pub(super) description: Option<String>,
     pub(super) effect: Effect,
-    /// Whether it only holds other steps.
-    pub(super) is_group: bool,
+    /// Whether it touches nothing by itself: a group, a wait, a comparison.
+    pub(super) is_quiet: bool,
     pub(super) is_manual: bool,
     /// Where it is done, when that is not here.
     pub(super) target: Option<String>,
@@ -80,16 +80,12 @@ fn part(fill: &Fill<'_>, step: &Step, number: String) -> Part {
         title: spec.title.as_ref().map(text).unwrap_or_default(),
         description: spec.description.clone(),
         effect: spec.effect,
-        is_group: spec.action.is_group(),
+        is_quiet: !spec.action.is_external(),
         is_manual: matches!(spec.action, Action::Manual(_)),
         target: match (&spec.target, spec.action.is_external()) {
-            (target, true) if !target.is_local() => {
-                let known = target.name().map(str::to_owned);
-                Some(known.unwrap_or_else(|| match target {
-                    crate::model::TargetRef::Computed(name) => fill.text(name),
-                    other => other.to_string(),
-                }))
-            }
+            (TargetRef::Named(name), true) if !spec.target.is_local() => Some(name.clone()),
+            (TargetRef::Computed(name), true) => Some(fill.text(name)),
+            // What is repeated, or called, says around it where it is done.
             _ => None,
         },
         when: spec.when.as_ref().map(|when| fill.expression(when)),

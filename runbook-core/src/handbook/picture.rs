@@ -48,8 +48,8 @@ fn shape(graph: &Graph<'_>, fill: &Fill<'_>, id: NodeId) -> Shape {
     let placed = graph.step(id);
     let spec = &placed.step.spec;
     let effect = match (&spec.action, spec.effect) {
-        (action, _) if action.is_group() => ("", Tone::Quiet),
         (Action::Manual(_), _) => ("by hand", Tone::People),
+        (action, _) if !action.is_external() => ("", Tone::Quiet),
         (_, Effect::Read) => ("reads", Tone::Busy),
         (_, Effect::Change) => ("changes", Tone::Warn),
         (_, Effect::Destroy) => ("destroys", Tone::Bad),

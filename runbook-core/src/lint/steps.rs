@@ -1,5 +1,7 @@
 //! What belongs to a step and is missing.
 
+use std::collections::HashSet;
+
 use super::commands::{COPYING, MINOR, PASSING};
 use super::restore::speaks_of_a_copy;
 use super::view::{Commanded, View};
@@ -11,10 +13,11 @@ use crate::model::{Action, CustomAction, Effect, Expect, RollbackMode, Step, Val
 use crate::value::Value;
 
 pub(super) fn lint(view: &View<'_>, found: &mut Vec<Diagnostic>) {
+    let looks = Looks::of(view);
     for (id, placed) in view.acting() {
         let effect = view.effect(id);
         if effect != Effect::Read {
-            verify(view, id, found);
+            verify(view, id, &looks, found);
             undo(view, id, found);
         }
         let what = what_destroys(view.action(id));
@@ -51,7 +54,7 @@ fn only(command: &Commanded<'_>, known: impl Fn(&Invocation) -> bool) -> bool {
         })
 }
 
-fn verify(view: &View<'_>, id: NodeId, found: &mut Vec<Diagnostic>) {
+fn verify(view: &View<'_>, id: NodeId, looks: &Looks, found: &mut Vec<Diagnostic>) {
     let placed = view.graph.step(id);
     let spec = &placed.step.spec;
     let minor = view.action(id).is_some_and(|command| only(command, |one| MINOR.fits(one)));
@@ -59,7 +62,7 @@ fn verify(view: &View<'_>, id: NodeId, found: &mut Vec<Diagnostic>) {
         || says_what_it_did(&spec.action)
         || spec.expect.as_ref().is_some_and(looks_at_more_than_the_exit_code)
         || view.around(id).any(|step| !step.spec.verify.is_empty() || is_remedies(step))
-        || looked_at_later(view, id)
+        || looks.at(view, id)
     {
         return;
     }
@@ -104,30 +107,48 @@ fn is_remedies(step: &Step) -> bool {
     matches!(step.spec.action, Action::Remedies(_))
 }
 
-/// Whether a step that comes after `id` looks at the world and judges what it sees.
-fn looked_at_later(view: &View<'_>, id: NodeId) -> bool {
-    let Some(following) = view.graph.following(id) else { return false };
-    view.steps().any(|(later, placed)| {
-        let comes_after = following.get(later.index()).copied().unwrap_or(false);
-        comes_after
-            && later != id
-            && placed.role == Role::Body
-            && (judges(view, later) || uses(view, later, id))
-    })
+/// Steps of the body that look at what others have done.
+struct Looks {
+    /// Steps that judge what they see.
+    judges: Vec<NodeId>,
+    /// Names of steps whose results a step that only reads is given.
+    read_of: HashSet<String>,
 }
 
-/// Whether the step `later` reads what the step `id` has left behind.
-fn uses(view: &View<'_>, later: NodeId, id: NodeId) -> bool {
-    let Some(name) = &view.graph.step(id).step.spec.id else { return false };
-    let mut uses = false;
-    of_step(&view.graph.step(later).step.spec, &mut |one| {
-        let mut references = one.expr.references().into_iter();
-        uses |= one.when == When::Before
-            && references.any(|reference| {
-                matches!(&reference.path[..], [root, step, ..] if root == "steps" && *step == name.value)
+impl Looks {
+    fn of(view: &View<'_>) -> Self {
+        let mut looks = Looks { judges: Vec::new(), read_of: HashSet::new() };
+        for (id, placed) in view.steps().filter(|(_, placed)| placed.role == Role::Body) {
+            if judges(view, id) {
+                looks.judges.push(id);
+            }
+            if !placed.step.spec.action.is_external() || view.effect(id) != Effect::Read {
+                continue;
+            }
+            of_step(&placed.step.spec, &mut |one| {
+                let references = one.expr.references().into_iter().filter(|_| one.when == When::Before);
+                looks.read_of.extend(references.filter_map(|reference| match &reference.path[..] {
+                    [root, step, ..] if root == "steps" => Some(step.clone()),
+                    _ => None,
+                }));
             });
-    });
-    uses && view.effect(later) == Effect::Read && view.graph.step(later).step.spec.action.is_external()
+        }
+        looks
+    }
+
+    /// Whether a step that comes after `id` looks at what it has done.
+    fn at(&self, view: &View<'_>, id: NodeId) -> bool {
+        let name = view.graph.step(id).step.spec.id.as_ref();
+        if name.is_some_and(|name| self.read_of.contains(&name.value)) {
+            return true;
+        }
+        let mut others = self.judges.iter().filter(|judge| **judge != id).peekable();
+        if others.peek().is_none() {
+            return false;
+        }
+        let Some(following) = view.graph.following(id) else { return false };
+        others.any(|judge| following.get(judge.index()) == Some(&true))
+    }
 }
 
 fn judges(view: &View<'_>, id: NodeId) -> bool {
