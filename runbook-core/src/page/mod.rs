@@ -1,6 +1,6 @@
 //! Pages for people: HTML that needs nothing but itself, Markdown, and pictures as SVG.
 //!
-//! Knows nothing of runbooks. Every text that is put into a page goes through [`html`] or [`markdown`].
+//! Knows nothing of runbooks. Every text that is put into a page goes through the escaping of its form.
 
 mod dag;
 mod timeline;
