@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use jiff::civil::Date;
 
 /// Operations runbooks as data: checked, planned, gated, verified and rolled back.
 #[derive(Debug, Parser)]
@@ -47,6 +48,8 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Check runbooks: every problem of every file, without any effect
     Validate(Validate),
+    /// Look for what a careful colleague would point out in valid runbooks
+    Lint(Lint),
     /// Show what a run would do
     Plan(PlanArgs),
     /// Run tests of runbooks: the real engine, a mocked world, virtual time
@@ -67,6 +70,8 @@ pub(crate) enum Command {
     Runs(Runs),
     /// Tell what a run has done and what it waits for
     Show(Show),
+    /// Write a runbook down as a document that people can follow by hand
+    Docs(Docs),
     /// Say what a command may do, and which parts of it say so
     Classify(Classify),
     /// Explain a key of the language or a diagnostic code
@@ -90,6 +95,19 @@ pub(crate) struct Validate {
     /// Take warnings for errors
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Lint {
+    /// Runbooks, directories of runbooks, or `-` for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// How findings are shown
+    #[arg(long, value_enum, default_value_t = Findings::Human)]
+    pub(crate) format: Findings,
+    /// The day by which reviews must not be overdue [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<Date>,
 }
 
 #[derive(Args, Debug)]
@@ -134,6 +152,8 @@ pub(crate) enum Findings {
     Json,
     /// GitHub workflow commands
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 #[derive(Args, Debug)]
@@ -346,8 +366,43 @@ pub(crate) struct Show {
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     /// How the run is shown
-    #[arg(long, value_enum, default_value_t = Listing::Human)]
-    pub(crate) format: Listing,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) format: ReportFormat,
+}
+
+/// How a run is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For a terminal
+    #[value(alias = "human")]
+    Text,
+    /// A document in Markdown
+    Markdown,
+    /// One page that needs nothing but itself: pictures, evidence, log
+    Html,
+    /// One JSON document
+    Json,
+    /// JUnit's XML: a test case for every step
+    Junit,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Docs {
+    /// The runbook, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How the document is written
+    #[arg(long, value_enum, default_value_t = DocsFormat::Markdown)]
+    pub(crate) format: DocsFormat,
+}
+
+/// How a runbook is written down for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocsFormat {
+    /// Markdown, with the steps as a Mermaid chart
+    Markdown,
+    /// One page that needs nothing but itself
+    Html,
 }
 
 #[derive(Args, Debug)]

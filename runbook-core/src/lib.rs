@@ -9,19 +9,24 @@ pub mod edit;
 pub mod expr;
 #[cfg(feature = "engine")]
 pub mod files;
+
+pub mod handbook;
 pub mod ids;
 pub mod kind;
 pub mod language;
+pub mod lint;
 #[cfg(feature = "engine")]
 pub mod local;
 pub mod mask;
 pub mod model;
+pub mod page;
 pub mod plan;
 pub mod policy;
 #[cfg(feature = "engine")]
 pub mod port;
 pub mod read;
 pub mod render;
+pub mod report;
 pub mod run;
 pub mod schedule;
 pub mod shell;

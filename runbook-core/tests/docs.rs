@@ -61,6 +61,7 @@ fn the_page_of_diagnostics() {
         (730, "People who are told"),
         (700, "Tests of runbooks"),
         (750, "Schedules"),
+        (901, "Lints"),
     ];
     for info in codes() {
         if let Some((_, title)) = groups.iter().find(|(first, _)| *first == info.code.0) {

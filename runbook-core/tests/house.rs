@@ -14,7 +14,7 @@ use std::process::Command;
 /// `expr` reports and `shell` refuses through `diag`, `edit` suggests with it, `kind` speaks of `model`, `read` ends with `check`.
 const FLOORS: &[&[&str]] = &[
     &["ids", "source", "value"],
-    &["diag", "mask"],
+    &["diag", "mask", "page"],
     &["yaml", "expr", "shell", "edit"],
     &["command", "schedule"],
     &["model"],
@@ -23,9 +23,11 @@ const FLOORS: &[&[&str]] = &[
     &["policy"],
     &["check"],
     &["read"],
+    &["lint"],
     &["plan"],
     &["run"],
     &["render"],
+    &["handbook", "report"],
     &["suite"],
     &["port"],
     &["local", "store", "files"],

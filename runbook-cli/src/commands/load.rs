@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use runbook_core::diag::{Code, Diagnostic, Severity};
+use runbook_core::model::Runbook;
 use runbook_core::plan::Plan;
 use runbook_core::source::Sources;
 
@@ -13,6 +14,7 @@ use crate::inputs::AskLine;
 use crate::policies::Outside;
 use crate::render::style::Paint;
 use crate::render::{diagnostics, screen};
+use crate::source::Checked;
 use crate::text::count;
 use crate::{inputs, output, registry, source};
 
@@ -24,23 +26,33 @@ pub(crate) fn plan(
     policies: &Outside,
     color: Color,
 ) -> Result<Plan, Fault> {
-    let checked = source::check(path, &registry::kinds(), policies);
+    let mut checked = source::check(path, &registry::kinds(), policies);
+    let runbook = usable(&mut checked, color)?;
+    let request = policies.apply(inputs::request(&runbook, request, ask)?);
+    Plan::build(&runbook, &request).map_err(|found| {
+        show(&found, &checked.sources, color);
+        output::talk(&format!("`{}` cannot be planned: {}\n", checked.file, count(found.len(), "error")));
+        Fault::said(exit_of(&found))
+    })
+}
+
+/// The runbook in `path`, with what messages call the file. What is wrong with it is shown.
+pub(crate) fn runbook(path: &Path, policies: &Outside, color: Color) -> Result<(Runbook, String), Fault> {
+    let mut checked = source::check(path, &registry::kinds(), policies);
+    Ok((usable(&mut checked, color)?, checked.file))
+}
+
+fn usable(checked: &mut Checked, color: Color) -> Result<Runbook, Fault> {
     show(&checked.diagnostics, &checked.sources, color);
     let (errors, _) = checked.counts();
-    let Some(runbook) = checked.runbook.filter(|_| errors == 0) else {
+    checked.runbook.take().filter(|_| errors == 0).ok_or_else(|| {
         let why = match errors {
             // An inventory, or tests: good for what they are for.
             0 => "is not a runbook: it holds what runbooks include, or tests of one".to_owned(),
             errors => format!("is not valid: {}", count(errors, "error")),
         };
         output::talk(&format!("`{}` {why}\n", checked.file));
-        return Err(Fault::said(exit_of(&checked.diagnostics)));
-    };
-    let request = policies.apply(inputs::request(&runbook, request, ask)?);
-    Plan::build(&runbook, &request).map_err(|found| {
-        show(&found, &checked.sources, color);
-        output::talk(&format!("`{}` cannot be planned: {}\n", checked.file, count(found.len(), "error")));
-        Fault::said(exit_of(&found))
+        Fault::said(exit_of(&checked.diagnostics))
     })
 }
 

@@ -4,8 +4,10 @@ mod abandon;
 mod answer;
 mod classify;
 mod completions;
+mod docs;
 mod explain;
 mod go_on;
+pub(crate) mod lint;
 mod load;
 mod plan;
 mod run;
@@ -32,6 +34,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
     let state = || StateDir::new(cli.global.state.clone());
     match &cli.command {
         Command::Validate(command) => validate::execute(command, &policies, color),
+        Command::Lint(command) => lint::execute(command, &policies, color),
         Command::Plan(command) => plan::execute(command, &policies, color),
         Command::Test(command) => test::execute(command, color),
         Command::Run(command) => run::execute(command, cli.global.state.clone(), &policies, color),
@@ -42,6 +45,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Abandon(command) => abandon::execute(command, &state()?),
         Command::Runs(command) => runs::execute(command, &state()?, color),
         Command::Show(command) => show::execute(command, &state()?, color),
+        Command::Docs(command) => docs::execute(command, &policies, color),
         Command::Classify(command) => classify::execute(command, color),
         Command::Explain(command) => explain::execute(command),
         Command::Schema => Ok(schema::execute()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use runbook_core::port::Store;
 
 use super::session::quiet;
-use crate::args::{Color, Listing, Show};
+use crate::args::{Color, ReportFormat, Show};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::output;
@@ -31,9 +31,16 @@ pub(crate) fn execute(command: &Show, state: &StateDir, color: Color) -> Result<
             directory: &directory,
             state,
         };
+        let log = store.entries(&id).await?;
         match command.format {
-            Listing::Json => output::json(&report::json(&subject)),
-            Listing::Human => output::data(&report::human(&subject, Paint::for_stdout(color))),
+            ReportFormat::Json => output::json(&report::json(&subject, &log)),
+            ReportFormat::Text => output::data(&report::human(&subject, Paint::for_stdout(color))),
+            ReportFormat::Markdown => output::data(&report::document(&subject, &log).markdown()),
+            ReportFormat::Html => output::data(&report::document(&subject, &log).html()),
+            ReportFormat::Junit => {
+                let document = report::document(&subject, &log);
+                output::data(&report::junit(&document).map_err(Fault::failed)?);
+            }
         }
         Ok(Exit::Succeeded)
     })

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::policies::Outside;
 use crate::render::style::Paint;
-use crate::render::{diagnostics, screen};
+use crate::render::{diagnostics, sarif, screen};
 use crate::source::{self, Checked};
 use crate::text::count;
 use crate::{output, registry};
@@ -23,6 +23,10 @@ pub(crate) fn execute(command: &Validate, policies: &Outside, color: Color) -> R
             }
         }
         Findings::Json => output::json(&diagnostics::json(&checked, command.strict)),
+        Findings::Sarif => {
+            let files = checked.iter().map(|file| (file, [].as_slice()));
+            output::json(&sarif::log(files, command.strict));
+        }
         Findings::Github => {
             for file in &checked {
                 output::data(&diagnostics::github(&file.diagnostics, &file.sources, command.strict));

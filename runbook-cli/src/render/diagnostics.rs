@@ -8,6 +8,7 @@ use runbook_core::source::{Source, Sources, Span};
 use serde_json::{Value, json};
 
 use super::style::Paint;
+use crate::commands::lint::Looked;
 use crate::source::Checked;
 use crate::text::{is_deceptive, safe};
 
@@ -167,6 +168,31 @@ pub(crate) fn json(files: &[Checked], strict: bool) -> Value {
                 "file": checked.file,
                 "ok": errors == 0 && !(strict && warnings > 0),
                 "diagnostics": found,
+            })
+        })
+        .collect();
+    json!({ "files": files })
+}
+
+/// What lints found in every file, for programs: the form of [`json`], with what each file silences.
+pub(crate) fn looked_json(files: &[Looked]) -> Value {
+    let files: Vec<Value> = files
+        .iter()
+        .map(|Looked { checked, silenced }| {
+            let found: Vec<Value> = checked.diagnostics.iter().map(|d| one(d, &checked.sources)).collect();
+            let silenced: Vec<Value> = silenced
+                .iter()
+                .map(|quiet| {
+                    let mut shown = one(&quiet.finding, &checked.sources);
+                    shown["reason"] = quiet.reason.as_str().into();
+                    shown
+                })
+                .collect();
+            json!({
+                "file": checked.file,
+                "ok": found.is_empty(),
+                "diagnostics": found,
+                "silenced": silenced,
             })
         })
         .collect();

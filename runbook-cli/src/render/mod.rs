@@ -5,6 +5,7 @@ pub(crate) mod json;
 pub(crate) mod live;
 pub(crate) mod plain;
 pub(crate) mod report;
+pub(crate) mod sarif;
 pub(crate) mod screen;
 pub(crate) mod standing;
 pub(crate) mod story;

@@ -3,10 +3,15 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 use runbook_core::ids::NodeId;
+use runbook_core::page::Tone;
 use runbook_core::plan::Role;
 use runbook_core::port::RunRecord;
-use runbook_core::run::{Captured, Machine, Phase, Status};
+use runbook_core::report::{Facts, Report};
+use runbook_core::run::{Captured, Entry, Machine, Outcome, Phase, Status};
+use runbook_core::value::display;
 use serde_json::{Value, json};
 
 use super::standing::{WaitKind, next, waiting};
@@ -17,7 +22,7 @@ use super::title::{key_and_title, purpose, title_of};
 use super::told::{Told, told};
 use crate::commands::local_time;
 use crate::state_dir::StateDir;
-use crate::text::{elapsed, safe_line};
+use crate::text::{elapsed, safe, safe_line, shell_word};
 
 /// A run and what is known besides its log.
 pub(crate) struct Subject<'a> {
@@ -121,8 +126,82 @@ fn line(machine: &Machine, id: NodeId, status: Status, paint: Paint) -> String {
     text
 }
 
+/// As a document, from the stored plan and log.
+pub(crate) fn document(subject: &Subject<'_>, log: &[Entry]) -> Report {
+    let record = subject.record;
+    let mut facts = Facts::new(record.id.as_str(), record.digest.clone());
+    facts.file.clone_from(&record.file);
+    facts.alive = subject.alive;
+    facts.next = subject.next();
+    facts.next.retain(|command| !command.contains(" show "));
+    facts.next.extend(again(subject));
+    facts.zone = TimeZone::system();
+    Report::of(&facts, subject.machine, log)
+}
+
+/// How the run is begun anew once its cause has been put right; none while anything of it is left to do.
+fn again(subject: &Subject<'_>) -> Option<String> {
+    let machine = subject.machine;
+    let failed = machine.state().finished.is_some_and(|outcome| outcome != Outcome::Succeeded);
+    let file = subject.record.file.as_deref().filter(|file| *file != "<stdin>")?;
+    if !failed || machine.state().run_status() == "rollback_pending" {
+        return None;
+    }
+    let inputs = machine.plan().inputs.iter().filter(|(_, value)| !value.is_null());
+    let inputs = inputs.map(|(name, value)| {
+        let value = match value {
+            Value::Array(_) => value.to_string(),
+            value => display(value),
+        };
+        format!(" -i {}", shell_word(&format!("{name}={value}")))
+    });
+    Some(subject.state.command(&format!("run {}{}", shell_word(file), inputs.collect::<String>())))
+}
+
+/// Every step as a test case, for programs that show what came of tests.
+pub(crate) fn junit(report: &Report) -> Result<String, String> {
+    let mut suite = TestSuite::new(safe_line(&report.runbook));
+    if let Some(started) = report.started {
+        suite.add_property(("started", started.to_string().as_str()));
+    }
+    suite.add_property(("run", report.facts.run.as_str()));
+    suite.add_property(("status", report.headline.status.as_str()));
+    for step in report.steps.iter().filter(|step| !step.is_group) {
+        if step.purpose.is_some() && !step.reached {
+            continue;
+        }
+        let mut status = match step.tone {
+            _ if step.failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            Tone::Bad => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            Tone::Quiet | Tone::People => TestCaseStatus::skipped(),
+            _ => TestCaseStatus::success(),
+        };
+        let reason = step.reason.clone().unwrap_or_else(|| step.status.replace('_', " "));
+        if step.tone != Tone::Good {
+            status.set_message(safe_line(&reason));
+        }
+        let title = if step.title.is_empty() { String::new() } else { format!(" · {}", step.title) };
+        let mut case = TestCase::new(safe_line(&format!("{}{title}", step.key)), status);
+        case.set_classname(safe_line(&report.runbook));
+        if let Some((from, to)) = step.started.zip(step.ended) {
+            let millis = to.as_millisecond() - from.as_millisecond();
+            case.set_time(std::time::Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
+        }
+        if !step.stdout.is_empty() {
+            case.set_system_out(safe(&step.stdout));
+        }
+        if !step.stderr.is_empty() {
+            case.set_system_err(safe(&step.stderr));
+        }
+        suite.add_test_case(case);
+    }
+    let mut all = JunitReport::new("runbook");
+    all.add_test_suite(suite);
+    all.to_string().map_err(|error| error.to_string())
+}
+
 /// For programs. The form is documented and stable.
-pub(crate) fn json(subject: &Subject<'_>) -> Value {
+pub(crate) fn json(subject: &Subject<'_>, log: &[Entry]) -> Value {
     let Subject { record, machine, .. } = subject;
     let state = machine.state();
     let steps: Vec<Value> = machine.plan().executable().map(|(id, _)| step(subject, id)).collect();
@@ -141,6 +220,18 @@ pub(crate) fn json(subject: &Subject<'_>) -> Value {
                 "answered": subject.answered.contains(&one.token),
             })
         })
+        .collect();
+    let document = document(subject, log);
+    let evidence: Vec<Value> = document
+        .evidence
+        .iter()
+        .map(|one| json!({ "step": one.key, "label": one.label, "text": one.text, "at": one.at }))
+        .collect();
+    let decisions: Vec<Value> = document
+        .log
+        .iter()
+        .filter(|line| line.is_decision)
+        .map(|line| json!({ "at": line.at, "step": line.key, "by": line.who, "what": line.text }))
         .collect();
     json!({
         "id": record.id,
@@ -162,6 +253,8 @@ pub(crate) fn json(subject: &Subject<'_>) -> Value {
         "steps": steps,
         "told": told(machine).iter().map(Told::json).collect::<Vec<_>>(),
         "waiting": waits,
+        "evidence": evidence,
+        "decisions": decisions,
         "next": subject.next().first(),
     })
 }

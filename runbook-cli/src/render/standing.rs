@@ -2,9 +2,8 @@
 
 use runbook_core::drive::{doubt_token, failure_token, gate_token, manual_token};
 use runbook_core::ids::{NodeId, RunId};
-use runbook_core::model::{Action, Effect};
-use runbook_core::plan::Role;
-use runbook_core::run::{Machine, Outcome, Phase, Status, Undoing};
+use runbook_core::model::Action;
+use runbook_core::run::{Machine, Outcome, Phase, Undoing};
 
 use crate::state_dir::StateDir;
 use crate::text::shell_word;
@@ -127,29 +126,4 @@ fn can_roll_back(machine: &Machine, outcome: Outcome) -> bool {
 /// Whether the rollback of a failed run is still to be decided or done.
 pub(crate) fn rollback_is_pending(machine: &Machine) -> bool {
     machine.state().undo == Some(Undoing::Defer) && !machine.undoable().is_empty()
-}
-
-/// Steps of the body that may have changed something and were neither undone nor tidied up after, in the
-/// order in which they began.
-pub(crate) fn left_as_is(machine: &Machine) -> Vec<NodeId> {
-    let (plan, state) = (machine.plan(), machine.state());
-    let mut left: Vec<NodeId> = plan
-        .iter()
-        .filter(|(id, node)| {
-            node.role == Role::Body
-                && !node.spec.action.is_group()
-                && node.spec.effect != Effect::Read
-                && (node.spec.action.is_external() || matches!(node.spec.action, Action::Manual(_)))
-                && state.node(*id).acted
-                && !matches!(state.status(*id), Status::Undone | Status::UndoFailed | Status::Undoing)
-                && !is_tidied_up(node.cleanup.iter().map(|cleanup| state.status(*cleanup)))
-        })
-        .map(|(id, _)| id)
-        .collect();
-    left.sort_by_key(|id| state.node(*id).order);
-    left
-}
-
-fn is_tidied_up(mut cleanups: impl ExactSizeIterator<Item = Status>) -> bool {
-    cleanups.len() > 0 && cleanups.all(|status| matches!(status, Status::Succeeded | Status::Warned))
 }

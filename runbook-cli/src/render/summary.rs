@@ -2,10 +2,11 @@
 
 use runbook_core::ids::{NodeId, RunId};
 use runbook_core::plan::Role;
+use runbook_core::report::{is_survived, left_as_is, went_wrong};
 use runbook_core::run::{CheckOutcome, Machine, Outcome, Status};
 use runbook_core::value::display;
 
-use super::standing::{WaitKind, left_as_is, next, rollback_is_pending, waiting};
+use super::standing::{WaitKind, next, rollback_is_pending, waiting};
 use super::story::{failed_checks, last_error, warning};
 use super::style::Paint;
 use super::title::key_and_title;
@@ -70,8 +71,13 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
     if state.book.iter().any(CheckOutcome::refuses) {
         section(&mut text, paint, "not met", &failed_checks(&state.book));
     }
-    let bad = of_status(&[Status::Failed, Status::Blocked, Status::Denied])
-        .filter(|(_, node)| !matches!(node.role, Role::Rollback(_)))
+    let bad = plan
+        .executable()
+        .filter(|(id, node)| {
+            !node.spec.action.is_group()
+                && !matches!(node.role, Role::Rollback(_))
+                && went_wrong(machine, *id)
+        })
         .map(|(id, _)| id);
     let (mut survived, mut failed): (Vec<NodeId>, Vec<NodeId>) =
         bad.partition(|id| is_survived(machine, *id));
@@ -128,12 +134,6 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         .collect();
     section(&mut text, paint, "outputs", &outputs);
     text
-}
-
-/// Whether the run went on past the failure of `id`.
-fn is_survived(machine: &Machine, id: NodeId) -> bool {
-    let mut around = std::iter::successors(Some(id), |id| machine.plan().node(*id).parent);
-    around.any(|id| machine.state().node(id).tolerated)
 }
 
 /// `  label        first`, further entries under the first; nothing without entries.

@@ -23,7 +23,7 @@ pub(crate) use scripts::check as script;
 pub(crate) use scripts::dialect as script_dialect;
 pub(crate) use suggest::Suggest;
 pub use unread::{Names, Unread};
-pub(crate) use uses::{of_checks, of_step};
+pub(crate) use uses::{When, of_checks, of_step};
 
 use crate::diag::Diagnostics;
 use crate::model::Runbook;

@@ -20,6 +20,7 @@
 
 mod arg;
 mod options;
+mod outline;
 mod path;
 mod pattern;
 mod program;
@@ -37,6 +38,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+pub use outline::{Capture, Fallback, Outline, Pipeline, Word, outline, outline_words};
 pub use path::Cwd;
 pub use pattern::{CommandPattern, Fit, PathPattern, PatternError};
 pub use script::{Hole, Script};

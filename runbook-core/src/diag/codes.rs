@@ -351,4 +351,44 @@ codes! {
     BAD_TIMEZONE = 751, "a time zone that does not exist",
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
+
+    NO_VERIFY = 901, "a change that nothing verifies",
+        "The step changes something, and neither its `verify` nor a step after it looks whether that worked. An exit code of 0 says that a program ended, not that the service is well.",
+        "Add `verify` with a check of what matters, such as `systemctl is-active` or a request to `/health`; or say under `lint_exceptions: {no_verify: …}` why there is nothing to look at.";
+    NO_UNDO = 902, "a change that nothing undoes",
+        "The step changes something, has no `rollback`, and does not say that it is a point of no return. After a failure people have to find out by themselves what to do about it.",
+        "Add `rollback` (or `cleanup`), or `irreversible: true` with a `confirm`. Where there is nothing to undo, say so under `lint_exceptions: {no_undo: …}`.";
+    NO_CONFIRM = 903, "something is destroyed and nobody is asked",
+        "The step deletes or overwrites what cannot be had back, and no gate stands before it.",
+        "Add `confirm` with the question, best with a `phrase` to type; or say under `lint_exceptions: {no_confirm: …}` why nobody needs to be asked.";
+    NO_TIMEOUT = 904, "a step that may take for ever",
+        "Nothing ends the step when its command hangs, so the run hangs with it and holds its lock.",
+        "Write `defaults: {timeout: 5m}` once, and a `timeout` of its own where a step needs longer.";
+    ENDLESS_COMMAND = 905, "a command that does not end",
+        "The command follows a log or watches something until somebody interrupts it. In a run nobody does.",
+        "Leave the option that follows away (`tail -n 100`, `journalctl -n 100`), wait with `wait: {for: …}`, or set a `timeout` on the step.";
+    SLEEP_IN_SCRIPT = 906, "a pause inside a script",
+        "A fixed pause is too short on a bad day and too long on a good one, and nobody sees what the run is waiting for.",
+        "After an action use `settle`; until something holds use `wait: {for: …, every: …, within: …}` or a check with `retry`; for time alone use the step `wait: 30s`.";
+    STATUS_SWALLOWED = 907, "a script hides a failure",
+        "`|| true` and `|| echo` turn every failure of the command before them into a success, those that nobody thought of included.",
+        "Name what is no failure: `expect: {exit_code: [0, 1]}`; let the step fail and write `on_failure: continue`; or make a check of it with `severity: warn`.";
+    SECRET_IN_ARGV = 908, "a secret among the arguments of a program",
+        "Arguments can be read by everybody on the machine (`ps`), and what is written in the file by everybody who reads it.",
+        "Declare it under `secrets` and pass it in `env` or `stdin`, in the way the program reads it from there (`PGPASSWORD`, `MYSQL_PWD`, `--password-stdin`, `curl --config -`).";
+    LATEST_UNCHECKED = 909, "the newest file is taken without looking whether there is one",
+        "`ls -t | head -1` succeeds in an empty directory and yields an empty text; what comes after works on nothing, or on the wrong thing.",
+        "Stop on an empty name: `[ -n \"$latest\" ]`, `expect: {stdout: {empty: false}}`, or a check `file: {path: …, min_size: 1}`.";
+    RESTORE_WITHOUT_COPY = 910, "a restore that keeps nothing of what it overwrites",
+        "If the copy turns out to be bad, what was there before is gone as well.",
+        "Make a copy of what is there in a step before it, and put that back in `rollback`.";
+    UNUSED_INPUT = 911, "an input that nothing uses",
+        "Operators are asked for a value that changes nothing, or a name is misspelt where it was to be used.",
+        "Use it or remove it.";
+    UNUSED_LINT_EXCEPTION = 912, "a lint exception that silences nothing",
+        "What it was for has been put right, or it stands in the wrong place. Left as it is, it would hide the next finding.",
+        "Remove it.";
+    LINT_EXCEPTION_WITHOUT_REASON = 913, "a lint is silenced without a reason",
+        "Whoever reads the file next must know why the lint is wrong here.",
+        "Write the reason as the value: `lint_exceptions: {no_verify: the supervisor reports it}`.";
 }

@@ -107,6 +107,7 @@ const RUNBOOK: &[Key] = &[
     key("escalation", Shape::Place("escalation"), "Timers beside the steps that tell more people the longer a run takes. They never act on systems.", "channels: {oncall: {file: told.log}}\nescalation: {levels: [{after: 15m, to: oncall}]}"),
     key("schedule", Shape::Place("schedule"), "When the runbook is meant to run. It is checked and shown; existing schedulers do the scheduling, and `runbook schedule` prints what they need.", "schedule: {cron: 30 3 * * *, timezone: Europe/Moscow}"),
     key("outputs", OUTPUTS, "Declared results of the run, computed when it has ended.", "outputs: {started: run.started}"),
+    key("lint_exceptions", Shape::Place("lint_exceptions"), "Lints that say nothing about the whole file, each with the reason.", "lint_exceptions: {no_undo: what is written here is thrown away every night}"),
 ];
 
 /// A file that only others use.

@@ -10,6 +10,7 @@ mod engines;
 mod files;
 mod find;
 mod flow;
+mod lints;
 mod pages;
 mod people;
 mod policies;
@@ -175,6 +176,7 @@ pub fn places() -> impl Iterator<Item = &'static Place> {
         step::PLACES,
         actions::PLACES,
         flow::PLACES,
+        lints::PLACES,
         people::PLACES,
         policies::PLACES,
         checks::PLACES,

@@ -76,6 +76,7 @@ const STEP: &[Key] = &[
     key("outputs", OUTPUTS, "Values made of the result, for later steps: `steps.ID.outputs.name`.", "outputs: {load: result.stdout | trim}"),
     key("evidence", Shape::Either(&[Shape::Bool, Shape::Place("evidence")]), "Whether the output goes into the report.", "evidence: true").default("`false`"),
     key("policy_exception", Shape::Place("policy_exception"), "Which rule of the policy does not apply here, and why. Only for rules that are `overridable`.", "policy_exception: {rule: no_stop, reason: asked for}"),
+    key("lint_exceptions", Shape::Place("lint_exceptions"), "Lints that say nothing about this step and what belongs to it, each with the reason.", "lint_exceptions: {no_verify: the next run looks at it}"),
     key("with", VALUES, "Inputs of what is called.", "call: probe\nwith: {port: 8080}").beside(&["call"]),
     key("run", Shape::Either(&[Shape::Template, Shape::Items(&Shape::Template)]), "A command. A text is a script for the target's shell, which stops at the first command that fails; a list is a program with its arguments, and no shell reads it.", "run: systemctl restart app"),
     key("http", Shape::Place("http"), "A request to a web server.", "http: {get: \"https://app.example.net/health\"}"),

@@ -73,6 +73,19 @@ pub struct Runbook {
     pub finally: Vec<Step>,
     /// Declared results.
     pub outputs: Vec<(Spanned<String>, Expr)>,
+    /// What lints do not report.
+    pub lint_exceptions: Vec<LintException>,
+}
+
+/// A lint that says nothing about a part of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LintException {
+    /// The name of the lint.
+    pub lint: Spanned<String>,
+    /// Why.
+    pub reason: String,
+    /// The part.
+    pub within: Span,
 }
 
 /// Who and what a runbook is; decides nothing.

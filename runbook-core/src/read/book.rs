@@ -72,7 +72,15 @@ impl Reader<'_> {
             self.unread.procedures.insert_all();
         }
         let super::share::Shared {
-            inventory, vars, procedures, secrets, contacts, channels, policies, ..
+            inventory,
+            vars,
+            procedures,
+            secrets,
+            contacts,
+            channels,
+            policies,
+            lint_exceptions,
+            ..
         } = std::mem::take(&mut self.shared);
         Some(Runbook {
             meta,
@@ -91,6 +99,7 @@ impl Reader<'_> {
             on_failure,
             finally,
             outputs,
+            lint_exceptions,
         })
     }
 

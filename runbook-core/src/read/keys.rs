@@ -44,6 +44,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("escalation", Now),
     ("schedule", Now),
     ("outputs", Now),
+    ("lint_exceptions", Now),
 ];
 
 pub(super) const EXCEPTION: &[Key] = &[("rule", Now), ("reason", Now)];
@@ -172,7 +173,24 @@ pub(super) const STEP: &[Key] = &[
     ("outputs", Now),
     ("evidence", Now),
     ("policy_exception", Now),
+    ("lint_exceptions", Now),
     ("with", Now),
+];
+
+/// Lints that can be silenced, by name.
+pub(super) const LINT_EXCEPTIONS: &[Key] = &[
+    ("no_verify", Now),
+    ("no_undo", Now),
+    ("no_confirm", Now),
+    ("no_timeout", Now),
+    ("endless", Now),
+    ("sleep", Now),
+    ("swallowed_status", Now),
+    ("secret_in_argv", Now),
+    ("unchecked_latest", Now),
+    ("overwrite_without_copy", Now),
+    ("unused_input", Now),
+    ("review_overdue", Now),
 ];
 
 /// The actions that the core itself carries out or will; executors add theirs.

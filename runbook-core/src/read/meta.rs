@@ -7,8 +7,9 @@ use super::keys;
 use super::reader::Reader;
 use crate::diag::{Code, Diagnostic};
 use crate::ids::is_name;
-use crate::model::{Link, Metadata};
+use crate::model::{Link, LintException, Metadata};
 use crate::schedule::{Schedule, ScheduleError};
+use crate::source::Span;
 use crate::yaml::Node;
 
 impl Reader<'_> {
@@ -36,7 +37,27 @@ impl Reader<'_> {
         meta.links = self.links(fields);
         meta.review_by = fields.get("review_by").and_then(|node| self.date(node));
         meta.schedule = fields.get("schedule").and_then(|node| self.schedule(node));
+        self.lint_exceptions(fields, Span { start: 0, end: u32::MAX, ..fields.span });
         meta
+    }
+
+    /// What lints do not report of what is written `within`.
+    pub(super) fn lint_exceptions(&mut self, fields: &Fields<'_>, within: Span) {
+        let Some(node) = fields.get("lint_exceptions") else { return };
+        let Some(exceptions) = self.fields(node, "`lint_exceptions`", &[keys::LINT_EXCEPTIONS]) else {
+            return;
+        };
+        for (lint, node) in exceptions.map.iter() {
+            let Some(reason) = self.text(node, &format!("`{}`", lint.value)) else { continue };
+            if reason.trim().is_empty() {
+                let message = format!("`{}` is silenced without a reason", lint.value);
+                self.report(
+                    Diagnostic::error(Code::LINT_EXCEPTION_WITHOUT_REASON, node.span, message)
+                        .help("say why the lint is wrong here"),
+                );
+            }
+            self.shared.lint_exceptions.push(LintException { lint: lint.clone(), reason, within });
+        }
     }
 
     pub(super) fn links(&mut self, fields: &Fields<'_>) -> Vec<Link> {

@@ -9,8 +9,8 @@ use super::sets::WrittenGroup;
 use super::{Defaults, File};
 use crate::diag::{Code, Diagnostic};
 use crate::model::{
-    Action, Channel, Contact, Inventory, Policy, Procedure, SecretSource, Step, StepSpec, TargetRef,
-    ValueTemplate,
+    Action, Channel, Contact, Inventory, LintException, Policy, Procedure, SecretSource, Step, StepSpec,
+    TargetRef, ValueTemplate,
 };
 use crate::source::{Source, SourceId, Span, Spanned};
 use crate::yaml::{self, Node};
@@ -32,6 +32,7 @@ pub(super) struct Shared {
     pub(super) contacts: Vec<(Spanned<String>, Contact)>,
     pub(super) channels: Vec<(Spanned<String>, Channel)>,
     pub(super) policies: Vec<Policy>,
+    pub(super) lint_exceptions: Vec<LintException>,
     /// Names of the files that are read, in the order in which they were begun.
     pub(super) files: Vec<String>,
     /// Those that are being read.

@@ -137,6 +137,7 @@ impl Reader<'_> {
             outputs: outputs.into_iter().map(|(name, expr)| (name.value, expr)).collect(),
             action,
         };
+        self.lint_exceptions(fields, node.span);
         let needs = fields.get("needs").and_then(|needs| self.needs(needs, node.span));
         let rollback = fields.get("rollback").map(|node| self.rollback(node, &spec)).unwrap_or_default();
         let cleanup = fields.get("cleanup").map(|node| self.steps(node, "`cleanup`")).unwrap_or_default();

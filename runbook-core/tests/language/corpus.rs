@@ -32,6 +32,18 @@ const FROM_ELSEWHERE: &[(Code, &str)] = &[
     (Code::TEST_OF_NOTHING, "`suite::load`, which looks at tests and their runbook"),
     (Code::TEST_CANNOT_BE_PLANNED, "`suite::load`, which looks at tests and their runbook"),
     (Code::TEST_EXPECTATION_MISFIT, "`suite::load`, which looks at tests and their runbook"),
+    (Code::NO_VERIFY, "`lint::lint`, which looks at valid runbooks"),
+    (Code::NO_UNDO, "`lint::lint`, which looks at valid runbooks"),
+    (Code::NO_CONFIRM, "`lint::lint`, which looks at valid runbooks"),
+    (Code::NO_TIMEOUT, "`lint::lint`, which looks at valid runbooks"),
+    (Code::ENDLESS_COMMAND, "`lint::lint`, which looks at valid runbooks"),
+    (Code::SLEEP_IN_SCRIPT, "`lint::lint`, which looks at valid runbooks"),
+    (Code::STATUS_SWALLOWED, "`lint::lint`, which looks at valid runbooks"),
+    (Code::SECRET_IN_ARGV, "`lint::lint`, which looks at valid runbooks"),
+    (Code::LATEST_UNCHECKED, "`lint::lint`, which looks at valid runbooks"),
+    (Code::RESTORE_WITHOUT_COPY, "`lint::lint`, which looks at valid runbooks"),
+    (Code::UNUSED_INPUT, "`lint::lint`, which looks at valid runbooks"),
+    (Code::UNUSED_LINT_EXCEPTION, "`lint::lint`, which looks at valid runbooks"),
     (Code::TOO_LARGE, "texts too large for a corpus: see `limits`"),
 ];
 

@@ -49,6 +49,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("ESCALATION", &["escalation"]),
     ("CLOCK", &["escalation.clock"]),
     ("LEVEL", &["escalation.level"]),
+    ("LINT_EXCEPTIONS", &["lint_exceptions"]),
 ];
 
 /// Tables for files of tests, which the table of the language does not hold: docs/reference/testing.md does.

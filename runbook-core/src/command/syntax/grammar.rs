@@ -1,7 +1,7 @@
 //! Lists, pipelines, compound and simple commands, redirections.
 
 use super::reader::{HOLE, Read, Reader, is_meta, name_length};
-use super::{Assignment, Command, Kind, List, Operator, Piece, Redirect, Shape, Target, Word};
+use super::{Assignment, Command, Fallback, Kind, List, Operator, Piece, Redirect, Shape, Target, Word};
 use crate::shell::Dialect;
 
 /// Builtins whose arguments may be arrays.
@@ -79,12 +79,19 @@ impl Reader<'_> {
     }
 
     fn and_or(&mut self, list: &mut List) -> Read<()> {
+        let mut after_failure = false;
         loop {
             list.commands.push(self.pipeline()?);
             self.blanks();
-            if !self.looking_at("&&") && !self.looking_at("||") {
+            let falls_back = self.looking_at("||");
+            let last = !falls_back && !self.looking_at("&&");
+            if after_failure {
+                list.fallbacks.push(Fallback { by: list.commands.len() - 1, last });
+            }
+            if last {
                 return Ok(());
             }
+            after_failure = falls_back;
             self.position += 2;
             self.space()?;
         }

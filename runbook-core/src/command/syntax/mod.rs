@@ -22,6 +22,16 @@ pub(super) const MAX_DEPTH: usize = 50;
 #[derive(Clone, Debug, Default)]
 pub(super) struct List {
     pub(super) commands: Vec<Command>,
+    pub(super) fallbacks: Vec<Fallback>,
+}
+
+/// A command that runs only when what stands before its `||` has failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fallback {
+    /// Its place in the list; the one before it stands before the `||`.
+    pub(super) by: usize,
+    /// Whether the list of `&&` and `||` ends with it.
+    pub(super) last: bool,
 }
 
 /// A command with its redirections.
