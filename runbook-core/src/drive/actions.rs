@@ -61,7 +61,9 @@ impl Attempt {
                 let text = |key: &str| self.rendered.params[key].as_str().unwrap_or_default().to_owned();
                 let message = Message { subject: text("subject"), text: text("message") };
                 let occasion = (node.key.as_str(), self.number);
-                let told = tell(&context, occasion, &names_of(notify), &message, node.spec.timeout, &self.stop).await;
+                let told =
+                    tell(&context, occasion, &names_of(notify), &message, node.spec.timeout, &self.stop)
+                        .await;
                 told.into_result(self.stop.is_cancelled())
             }
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
