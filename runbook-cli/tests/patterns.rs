@@ -292,7 +292,9 @@ fn nobody_takes_over_without_a_yes() {
 fn a_replica_that_is_too_far_behind_is_not_offered() {
     let Some(lab) = Lab::new("failover") else { return };
     database_is_down(&lab);
-    lab.run(&["--answer", "decide.primary=db3"], 2);
+    lab.run(&["--answer", "decide.primary=db3"], 6);
+    assert!(!lab.at("db1/fenced").exists());
+    assert_eq!(lab.read("db3/role"), "replica");
 }
 
 const RESTORE: [&str; 6] = [
