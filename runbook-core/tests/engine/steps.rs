@@ -71,7 +71,7 @@ async fn a_file_is_looked_for_where_commands_of_the_target_start() {
         .run(
             "targets: {host: {local: {}, cwd: '${{ inputs.dir }}/host'}}
 steps:
-  - {id: a, target: host, done_when: [{file: there}, {run: [test, -s, there]}], probe: ok}
+  - {id: a, target: host, done_when: {file: there}, probe: ok}
   - {id: b, target: host, done_when: {file: {path: there, exists: false}}, probe: ok}
 ",
         )
