@@ -81,8 +81,12 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         .map(|(id, _)| id);
     let (mut survived, mut failed): (Vec<NodeId>, Vec<NodeId>) =
         bad.partition(|id| is_survived(machine, *id));
-    // A group can fail by itself: no remedy has helped, it took too long, what it returns has no value.
-    failed.extend(state.cause().filter(|id| plan.node(*id).spec.action.is_group()));
+    // A group can fail by itself: no remedy has helped, it took too long, what it returns has no value. And what was
+    // undone does not count as failed any more, but it is still why.
+    failed.extend(state.cause().filter(|id| {
+        let undone = matches!(state.status(*id), Status::Undone | Status::UndoFailed);
+        undone || plan.node(*id).spec.action.is_group()
+    }));
     for list in [&mut failed, &mut survived] {
         list.sort_by_key(|id| state.node(*id).ended);
     }

@@ -18,7 +18,8 @@ fn a_bad_release_is_undone() {
     place
         .run(HELLO, &["healthy=false"])
         .code(4)
-        .says("the service does not start with the new configuration");
+        .says("the service does not start with the new configuration")
+        .says("  failed       release  Release 2.0: not verified");
     assert_eq!(place.status("release"), "undone");
     assert_eq!(place.last()["status"], "rolled_back");
 }

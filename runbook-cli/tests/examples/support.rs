@@ -21,10 +21,10 @@ pub(crate) fn every_file() -> Vec<String> {
         for file in fs::read_dir(&project).into_iter().flatten().map(|entry| entry.unwrap().path()) {
             let yaml = file.extension().is_some_and(|extension| extension == "yaml");
             let is_test = file.to_string_lossy().ends_with(".test.yaml");
-            // Policies are tested where they are read, in the core.
+            // Policies and inventories are tested with what uses them.
             if yaml
                 && !is_test
-                && !fs::read_to_string(&file).unwrap().lines().any(|line| line == "kind: Policy")
+                && fs::read_to_string(&file).unwrap().lines().any(|line| line == "kind: Runbook")
             {
                 found.push(file.strip_prefix(examples()).unwrap().to_str().unwrap().to_owned());
             }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::tell::{Message, tell};
+use super::tell::{Message, Told, tell};
 use super::world::{StepOutput, TaskContext};
 use crate::expr::Expr;
 use crate::ids::NodeId;
-use crate::model::{Action, Command, Effect, Expect, Matcher, Over, Run, StepSpec, TargetRef, WaitFor};
+use crate::model::{
+    Action, Command, Effect, Expect, Matcher, Notify, Over, Run, StepSpec, TargetRef, WaitFor,
+};
 use crate::port::{
     ActionContext, Attempted, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Notice, Recovered,
     StandIn,
@@ -33,7 +35,10 @@ impl Attempt {
     pub(super) async fn act(mut self, context: TaskContext) -> StepResult {
         let node = context.plan.node(self.node);
         if let Some(stand_in) = self.stand_in(&context) {
-            let result = stand_in.act(&self.attempted(&context)).await;
+            let mut result = stand_in.act(&self.attempted(&context)).await;
+            if let Action::Notify(notify) = &node.spec.action {
+                result = Told::pretended(&names_of(notify), &result).into_result(self.stop.is_cancelled());
+            }
             return self.judged(&node.spec, result);
         }
         if let Err(why) = self.fill_secrets(&context).await {
@@ -55,9 +60,10 @@ impl Attempt {
             (Action::Notify(notify), _) => {
                 let text = |key: &str| self.rendered.params[key].as_str().unwrap_or_default().to_owned();
                 let message = Message { subject: text("subject"), text: text("message") };
-                let to: Vec<String> = notify.to.iter().map(|name| name.value.clone()).collect();
                 let occasion = (node.key.as_str(), self.number);
-                let told = tell(&context, occasion, &to, &message, node.spec.timeout, &self.stop).await;
+                let told =
+                    tell(&context, occasion, &names_of(notify), &message, node.spec.timeout, &self.stop)
+                        .await;
                 told.into_result(self.stop.is_cancelled())
             }
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
@@ -336,6 +342,10 @@ pub(super) fn expect_expressions(expect: &Expect) -> Vec<&Expr> {
             .flat_map(|template| template.expressions())
             .collect(),
     }
+}
+
+fn names_of(notify: &Notify) -> Vec<String> {
+    notify.to.iter().map(|name| name.value.clone()).collect()
 }
 
 /// Every expression that rendering and judging the action of `spec` needs.

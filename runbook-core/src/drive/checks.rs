@@ -238,6 +238,7 @@ async fn file(
 ) -> Result<(), String> {
     let path = probe.path.render_text(scope).map_err(|error| RenderError::from(error).to_string())?;
     let target = context.target(&check.target, scope)?;
+    let path = target.path(&path);
     let facts = match place.stood_in(context, check, format!("file {path}")).await {
         Some(CheckAnswer::File(facts)) => facts,
         Some(answer) => return answered(check, answer, scope),

@@ -36,6 +36,16 @@ pub(super) struct Told {
 }
 
 impl Told {
+    /// What came of it where something stands in for the channels: everybody in `to` was told, or nobody.
+    pub(super) fn pretended(to: &[String], result: &StepResult) -> Self {
+        if result.ok {
+            return Told { sent: to.to_vec(), failed: Vec::new() };
+        }
+        let reason = result.reason.clone().unwrap_or_else(|| "failed".to_owned());
+        let failed = to.iter().map(|to| NotTold { to: to.clone(), reason: reason.clone() });
+        Told { sent: Vec::new(), failed: failed.collect() }
+    }
+
     /// As the result of a step: it never fails, but it may be less than it should have been, or have been stopped.
     pub(super) fn into_result(self, stopped: bool) -> StepResult {
         let complete = self.failed.is_empty();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Refusal, backup_name, connection, do_again, done, failed, look, not_started, on_target, text};
+use super::{Refusal, backup_name, connection, do_again, done, failed, look, not_started, text};
 use crate::kind::{ActionKind, CopyKind};
 use crate::port::{ActionContext, Executor};
 use crate::run::StepResult;
@@ -34,9 +34,9 @@ fn way(context: &ActionContext) -> Result<(Way, String, String), Refusal> {
         (Some(_), Some(_)) => {
             return Err(not_started("both paths are on the target; use a command such as `cp` there"));
         }
-        (Some(from), None) => (Way::Back, on_target(context, from), to),
-        (None, Some(to)) => (Way::There, from, on_target(context, to)),
-        (None, None) => (Way::There, from, on_target(context, to)),
+        (Some(from), None) => (Way::Back, context.target.path(&from), to),
+        (None, Some(to)) => (Way::There, from, context.target.path(&to)),
+        (None, None) => (Way::There, from, context.target.path(&to)),
     };
     if from.is_empty() || to.is_empty() || from.contains('\0') || to.contains('\0') {
         return Err(not_started(format!(

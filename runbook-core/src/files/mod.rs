@@ -75,20 +75,13 @@ fn path(context: &ActionContext, name: &str) -> Result<String, Refusal> {
     if path.is_empty() || path.contains('\0') {
         return Err(not_started(format!("`{name}` is not a path: `{}`", path.escape_debug())));
     }
-    let path = on_target(context, path);
+    let path = context.target.path(&path);
     if !path.starts_with('/') {
         return Err(not_started(format!(
             "`{path}` is relative, and the target says not to what: write the whole path, or give the target a `cwd`"
         )));
     }
     Ok(path)
-}
-
-fn on_target(context: &ActionContext, path: String) -> String {
-    match &context.target.cwd {
-        Some(cwd) if !path.starts_with('/') => format!("{}/{path}", cwd.trim_end_matches('/')),
-        _ => path,
-    }
 }
 
 fn look(context: &ActionContext) -> Result<FileLook, Refusal> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::{Refusal, backup_name, connection, do_again, done, failed, not_started, on_target, text};
+use super::{Refusal, backup_name, connection, do_again, done, failed, not_started, text};
 use crate::kind::{ActionKind, RestoreKind};
 use crate::port::{ActionContext, Executor};
 use crate::run::StepResult;
@@ -27,7 +27,7 @@ async fn restore(context: &ActionContext) -> Result<StepResult, Refusal> {
         let to = text(context, "to")?;
         Some(to.strip_prefix(&format!("{}:", context.target.name)).map_or(to.clone(), str::to_owned))
     });
-    let Some(path) = path.map(|path| on_target(context, path)) else {
+    let Some(path) = path.map(|path| context.target.path(&path)) else {
         return Err(not_started("it is not known what to put back"));
     };
     let connection = connection(context).await?;

@@ -47,6 +47,14 @@ impl Target {
         }
     }
 
+    /// `path` as the target's own directory makes it: one that is relative begins there, where the target has one.
+    pub fn path(&self, path: &str) -> String {
+        match &self.cwd {
+            Some(cwd) if !path.starts_with('/') => format!("{}/{path}", cwd.trim_end_matches('/')),
+            _ => path.to_owned(),
+        }
+    }
+
     /// What expressions see as `target`.
     pub fn to_value(&self) -> Value {
         let mut value = Object::new();

@@ -82,7 +82,13 @@ const TCP: &[Key] = &[
 ];
 
 const FILE: &[Key] = &[
-    key("path", Shape::Template, "The path on the target.", "path: /etc/hostname").required(),
+    key(
+        "path",
+        Shape::Template,
+        "The path on the target; a relative one begins in its `cwd`.",
+        "path: /etc/hostname",
+    )
+    .required(),
     key("exists", Shape::Bool, "Whether it must be there.", "exists: false").default("`true`"),
     key("newer_than", Shape::Duration, "It was changed within this time.", "newer_than: 24h"),
     key(

@@ -131,7 +131,7 @@ impl<'c> Checker<'c> {
             Named::Check(question) => {
                 mock.values.iter().for_each(|value| self.value_of_check(value, question));
             }
-            Named::Step(step) if step.external => {
+            Named::Step(step) if step.reaches_out => {
                 mock.values.iter().for_each(|value| self.value_of_step(value, step.command, false));
             }
             Named::Step(step) => {
@@ -367,7 +367,7 @@ impl<'c> Checker<'c> {
                     self.found.push(misfit(name.span, message));
                 }
                 Named::Check(_) => {}
-                Named::Step(step) if !step.external => {
+                Named::Step(step) if !step.reaches_out => {
                     let message = format!("`{}` has no command", name.value);
                     self.found.push(misfit(name.span, message));
                 }

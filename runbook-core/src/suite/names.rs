@@ -47,6 +47,8 @@ pub(super) struct Known {
     pub(super) role: Role,
     /// Whether the world carries it out.
     pub(super) external: bool,
+    /// Whether it reaches the world, if only to tell people something.
+    pub(super) reaches_out: bool,
     pub(super) command: bool,
     pub(super) gate: bool,
     /// The condition under which it runs, unless it is a case.
@@ -135,6 +137,7 @@ impl Names {
             // A step and what repeats it have one name.
             Some(first) => {
                 first.external |= known.external;
+                first.reaches_out |= known.reaches_out;
                 first.command |= known.command;
                 first.gate |= known.gate;
                 first.when |= known.when;
@@ -256,6 +259,7 @@ fn known(name: String, spec: &StepSpec, span: Span, role: Role) -> Known {
         span,
         role,
         external: spec.action.is_external(),
+        reaches_out: spec.action.is_external() || matches!(spec.action, Action::Notify(_)),
         command: matches!(spec.action, Action::Run(_)),
         gate: spec.confirm.is_some(),
         when: spec.when.is_some(),

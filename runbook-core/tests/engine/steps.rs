@@ -63,6 +63,23 @@ async fn what_is_done_is_not_done_again() {
 }
 
 #[tokio::test]
+async fn a_file_is_looked_for_where_commands_of_the_target_start() {
+    let bench = Bench::new();
+    std::fs::create_dir(bench.path("host")).unwrap();
+    std::fs::write(bench.path("host/there"), "x").unwrap();
+    let end = bench
+        .run(
+            "targets: {host: {local: {}, cwd: '${{ inputs.dir }}/host'}}
+steps:
+  - {id: a, target: host, done_when: {file: there}, probe: ok}
+  - {id: b, target: host, done_when: {file: {path: there, exists: false}}, probe: ok}
+",
+        )
+        .await;
+    assert_eq!(end.statuses(["a", "b"]), ["skipped", "succeeded"]);
+}
+
+#[tokio::test]
 async fn a_step_whose_precondition_is_not_met_is_blocked() {
     let bench = Bench::new();
     let end = bench
