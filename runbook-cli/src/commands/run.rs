@@ -10,11 +10,11 @@ use runbook_core::run::Outcome;
 
 use super::load;
 use super::session::{Stage, rehearsing};
-use crate::args::{Color, Run};
+use crate::args::{Color, Request, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::inputs::AskLine;
-use crate::output;
+use crate::people::Given;
 use crate::people::console::{Terminal, ask_at_once};
 use crate::people::flags::Flags;
 use crate::render::screen::Screen;
@@ -22,6 +22,7 @@ use crate::render::style::Paint;
 use crate::source::is_stdin;
 use crate::state_dir::StateDir;
 use crate::text::safe;
+use crate::{inputs, output};
 
 /// Runs a runbook, or walks through it without any effect.
 pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Result<Exit, Fault> {
@@ -32,15 +33,17 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
     let ask: Option<&AskLine> = if attended { Some(&ask_at_once) } else { None };
     let plan = load::plan(&command.file, &command.request, ask, color)?;
     Flags::of(&command.session).check(&plan)?;
+    let Request { input, inputs: file, .. } = &command.request;
+    let given = inputs::sensitive(&plan, input, file.as_deref(), true)?;
     if command.dry_run {
         return walk(&dry_run(&plan), command.session.json);
     }
     if command.rehearse {
-        return rehearse(plan, command, color);
+        return rehearse(plan, command, given, color);
     }
     let state = StateDir::new(state)?;
     let store = Arc::new(state.open()?);
-    let stage = Stage::new(&command.session, state, store, color)?;
+    let stage = Stage::new(&command.session, state, store, given, color)?;
     let file = command.file.to_string_lossy().into_owned();
     super::runtime()?.block_on(async {
         let book = plan.runbook.clone();
@@ -50,8 +53,8 @@ pub(crate) fn execute(command: &Run, state: Option<PathBuf>, color: Color) -> Re
 }
 
 /// Prints what looking has found, and what would change.
-fn rehearse(plan: Plan, command: &Run, color: Color) -> Result<Exit, Fault> {
-    let engine = rehearsing(&command.session, color)?;
+fn rehearse(plan: Plan, command: &Run, given: Given, color: Color) -> Result<Exit, Fault> {
+    let engine = rehearsing(&command.session, given, color)?;
     let rehearsal = super::runtime()?.block_on(engine.rehearse(plan))?;
     if command.session.json {
         let line = serde_json::to_string(&rehearsal).map_err(|error| Fault::failed(error.to_string()))?;

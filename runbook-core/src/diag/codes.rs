@@ -339,4 +339,11 @@ codes! {
     BAD_TIMEZONE = 751, "a time zone that does not exist",
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
+
+    GATE_CANNOT_OPEN = 860, "a gate that can never open",
+        "More people must agree than are named for the roles that may answer.",
+        "Name more people under the runbook's `roles`, or lower `approvers_min`.";
+    BAD_SENSITIVE_INPUT = 861, "an input that cannot be kept secret",
+        "A sensitive input is a secret: a text whose value is in no file, no plan and no log.",
+        "Make it an input of the runbook with `type: string`, without `default`, `options` and `example`; or declare it under `secrets`.";
 }

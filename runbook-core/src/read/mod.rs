@@ -7,6 +7,7 @@ mod escalation;
 mod fields;
 mod flow;
 mod foreign;
+mod gate;
 mod keys;
 mod meta;
 mod places;
