@@ -43,6 +43,11 @@ impl Dialogue for Script {
     }
 }
 
+async fn gate(talk: &Script, question: &GateQuestion) -> Option<Decision> {
+    show_gate(talk, question, &[]);
+    super::gate(talk, question).await
+}
+
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -57,6 +62,9 @@ fn question() -> GateQuestion {
         show: Some("abc fix\ndef more".into()),
         preview: None,
         phrase: None,
+        roles: Vec::new(),
+        approvers_min: 1,
+        by_others: false,
         irreversible: false,
         digest: "d".into(),
     }
