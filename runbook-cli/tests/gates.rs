@@ -231,7 +231,7 @@ fn a_secret_is_in_no_file_no_output_and_no_list_of_processes() {
            stdin: 'login ${{ inputs.password }}'\n    \
            run: |\n      \
              cat; echo; echo \"$PASSWORD $TOKEN $KEY\"; echo \"$PASSWORD\" | base64 >&2; printf %s \"$PASSWORD\" | wc -c > length\n      \
-             for each in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < \"$each\"; echo; done > processes 2>/dev/null\n    \
+             for each in /proc/[0-9]*/cmdline; do tr '\\0' ' ' 2>/dev/null < \"$each\" || true; echo; done > processes\n    \
            outputs: {said: result.stdout}\n    evidence: true\n  \
          - {id: gated, run: 'true', confirm: {message: Go on?, show: '${{ steps.use.outputs.said }}'}}\n  \
          - id: again\n    env: {PASSWORD: '${{ inputs.password }}'}\n    run: 'echo \"$PASSWORD\"; exit 3'\n",
@@ -313,12 +313,12 @@ fn a_sensitive_input_stands_only_where_secrets_may() {
         "inputs: {password: {type: string, sensitive: true}}\nvars: {x: '${{ inputs.password }}'}\nsteps:\n  \
          - {id: a, run: 'echo ${{ inputs.password }}'}\n  - {id: b, when: inputs.password == 'x', run: 'true'}\n",
     );
-    let said = place.said(&["validate", "book.yaml"], 2);
+    let said = place.runbook(&["validate", "book.yaml"], 2).0;
     assert_eq!(said.matches("a secret would be seen here").count(), 3, "{said}");
     let place = Place::new(
         "inputs: {n: {type: int, sensitive: true}, d: {sensitive: true, default: x}}\nsteps: [{run: 'true'}]\n",
     );
-    let said = place.said(&["validate", "book.yaml"], 2);
+    let said = place.runbook(&["validate", "book.yaml"], 2).0;
     assert_eq!(said.matches("RB0861").count(), 2, "{said}");
     let place =
         Place::new("inputs: {password: {type: string, sensitive: true, min: 8}}\nsteps: [{run: 'true'}]\n");
