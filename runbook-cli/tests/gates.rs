@@ -90,7 +90,7 @@ fn one_of_two_people_is_not_enough_and_counts_once() {
          confirm: {message: Really?, roles: [dba], approvers_min: 2}\n",
     );
     let said = place.said(&["run", "book.yaml", "--yes"], 6);
-    assert!(said.contains(&format!("of 2 people of dba ({}, nobody-else)", me())), "{said}");
+    assert!(said.contains(&format!("needs 2 people of dba ({}, nobody-else)", me())), "{said}");
     assert!(
         place.show()["waiting"][0]["approvals"].as_array().unwrap().is_empty(),
         "`--yes` says nothing here"

@@ -264,7 +264,8 @@ fn who_cannot_agree_can_still_say_no_and_silence_leaves_it_to_others() {
 }
 
 fn plan() -> Plan {
-    let text = "apiVersion: runbook/v1\nkind: Runbook\nname: book\nsteps: [{id: a, run: 'true', confirm: x}]\n";
+    let text =
+        "apiVersion: runbook/v1\nkind: Runbook\nname: book\nsteps: [{id: a, run: 'true', confirm: x}]\n";
     let book =
         runbook_core::read::parse("n.yaml", text, &runbook_core::kind::Kinds::default()).runbook.unwrap();
     Plan::build(&book, &runbook_core::plan::PlanRequest::default()).unwrap()

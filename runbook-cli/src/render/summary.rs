@@ -117,6 +117,7 @@ pub(crate) fn body(machine: &Machine, left: &[PendingAnswer], paint: Paint) -> S
     let mut waits: Vec<String> = Vec::new();
     for one in waiting(machine, left, Timestamp::now()) {
         let why = match &one.kind {
+            _ if one.answered => "was answered, and waits for an engine to go on",
             WaitKind::Gate(_) => "waits for a yes",
             WaitKind::Manual => "waits for somebody who does it",
             WaitKind::Doubt => "is in doubt",
@@ -139,7 +140,7 @@ pub(crate) fn body(machine: &Machine, left: &[PendingAnswer], paint: Paint) -> S
 
 /// Whose yes a gate waits for, who has agreed, and how long there is.
 fn at_gate(gate: &GateWait) -> Vec<String> {
-    let whose = gate.whose.iter().map(|whose| format!("  of {}", safe_line(whose)));
+    let whose = gate.whose.iter().map(|whose| format!("  needs {}", safe_line(whose)));
     let so_far =
         gate.approvals.iter().map(|one| format!("  approved by {}", safe_line(&agree::approval(one))));
     let more = agree::more(gate.needs).filter(|_| !gate.approvals.is_empty());
