@@ -213,16 +213,6 @@ fn samples() -> Vec<(Event, &'static str)> {
              `roles` of `by` are those that the gate asks for and that whoever asked vouches for. A yes holds until \
              `expires`: the step must begin before.",
         ),
-        (
-            Event::SecretSeen {
-                name: "token".into(),
-                mark: SecretMark { salt: "9f86d081884c7d65".into(), digest: "b94d".into() },
-                changed: false,
-            },
-            "A secret was read for the first time in this run or, with `changed`, is another one than the run has used \
-             before. `digest` is the beginning of a salted one: 16 bits, enough to notice a change and too few to find \
-             the secret by trying.",
-        ),
         (Event::GateExpired { node }, "Nobody answered at a gate in time."),
         (
             Event::Started { node, attempt, digest: "3f1a…".into() },
@@ -266,6 +256,16 @@ fn samples() -> Vec<(Event, &'static str)> {
             },
             "The time of a level of the `escalation` came, counted from 1. `held_back` says why nobody was told; with \
              `over`, `until` holds and no further level fires. `late` is how long after its time that was.",
+        ),
+        (
+            Event::SecretSeen {
+                name: "token".into(),
+                mark: SecretMark { salt: "9f86d081884c7d65".into(), digest: "b94d".into() },
+                changed: false,
+            },
+            "A secret was read for the first time in this run or, with `changed`, is another one than the run has used \
+             before. `digest` is the beginning of a salted one: 16 bits, enough to notice a change and too few to find \
+             the secret by trying.",
         ),
         (
             Event::RollbackDecided { decision: Undoing::Begin, by: by() },

@@ -99,7 +99,7 @@ fn step(plan: &Plan, preview: &mut Preview, node: &Node) -> Value {
             "phrase": gate.phrase.as_ref().map(|phrase| preview.text(phrase)),
             "roles": gate.roles,
             "approvers_min": gate.approvers_min,
-            "self": gate.allows_requester(plan.gate_effect(node)),
+            "self": if gate.allows_requester(plan.gate_effect(node)) { "allow" } else { "forbid" },
             "timeout": gate.timeout,
             "on_timeout": gate.on_timeout,
         })),
