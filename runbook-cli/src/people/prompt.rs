@@ -76,17 +76,19 @@ pub(crate) async fn leave_to_others(
         _ => (format!("somebody else must answer: {}", safe_line(&agree::roles(roles))), false),
     };
     talk.say(&format!("  {why}\n"));
-    while may_deny {
+    if !may_deny {
+        return None;
+    }
+    loop {
         talk.say("no to deny it, Enter to leave it to others: ");
         let line = talk.line().await?;
         if line.trim().is_empty() {
-            break;
+            return None;
         }
         if is_one_of(&line, &NO) {
             return Some(Reply::Gate { decision: Decision::Deny });
         }
     }
-    None
 }
 
 fn say_message(talk: &dyn Dialogue, question: &GateQuestion) {
