@@ -138,7 +138,7 @@ fn whoever_may_not_agree_is_refused() {
             for (id, _) in machine.plan().iter() {
                 let Phase::Gate { question, .. } = &machine.state().node(id).phase else { continue };
                 let before = asked(trace, id, last + 1);
-                for n in 0..PEOPLE.len() {
+                for (n, name) in PEOPLE.into_iter().enumerate() {
                     let by = person(n);
                     let decided = |decision, digest: &str| Event::GateDecided {
                         node: id,
@@ -153,7 +153,7 @@ fn whoever_may_not_agree_is_refused() {
                     };
                     let has_role = question.roles.is_empty() || question.roles.iter().any(has);
                     let own = question.by_others && n == 0;
-                    let again = before.said.get(PEOPLE[n]).is_some_and(Option::is_none);
+                    let again = before.said.get(name).is_some_and(Option::is_none);
                     let may = has_role && !own && !again;
                     let fits = |event: Event| machine.admit(&event).is_ok();
                     law!(
