@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::civil::Date;
+use runbook_core::value::Duration;
 
 /// Operations runbooks as data: checked, planned, gated, verified and rolled back.
 #[derive(Debug, Parser)]
@@ -57,9 +58,9 @@ pub(crate) enum Command {
     /// Run a runbook
     Run(Box<Run>),
     /// Go on with a run that waits, was interrupted or lost its engine
-    Resume(Resume),
+    Resume(Box<Resume>),
     /// Undo what a run at rest has done
-    Rollback(Rollback),
+    Rollback(Box<Rollback>),
     /// Say yes to a step that waits
     Approve(Approve),
     /// Say no to a step that waits
@@ -72,6 +73,9 @@ pub(crate) enum Command {
     Show(Show),
     /// Write a runbook down as a document that people can follow by hand
     Docs(Docs),
+    /// Check that the log of a run is as it was written, or export it
+    #[command(subcommand)]
+    Audit(Audit),
     /// Say what a command may do, and which parts of it say so
     Classify(Classify),
     /// Explain a key of the language or a diagnostic code
@@ -228,7 +232,8 @@ pub(crate) struct Run {
 /// How a run is carried out and who answers its questions.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Session {
-    /// Say yes to plain confirmations of steps that read or change; never of steps that destroy
+    /// Say yes to plain confirmations of steps that read or change; never of steps that destroy, or where a phrase, a
+    /// role or several people are asked for
     #[arg(long, short = 'y')]
     pub(crate) yes: bool,
     /// Say yes to this step; not enough where a phrase must be typed
@@ -268,7 +273,20 @@ pub(crate) struct Resume {
     #[arg(long, value_name = "STEP=retry|skip|rollback|stop", value_parser = choice)]
     pub(crate) choose: Vec<(String, Way)>,
     #[command(flatten)]
+    pub(crate) sensitive: Sensitive,
+    #[command(flatten)]
     pub(crate) session: Session,
+}
+
+/// Values that are kept nowhere, and so must be given again.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Sensitive {
+    /// Value of a sensitive input, once more; before `--inputs` and RUNBOOK_INPUT_NAME
+    #[arg(short = 'i', long = "input", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) input: Vec<(String, String)>,
+    /// File with values of sensitive inputs, YAML or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inputs: Option<PathBuf>,
 }
 
 /// What became of a step in doubt.
@@ -301,6 +319,8 @@ pub(crate) struct Rollback {
     #[arg(value_name = "RUN")]
     pub(crate) run: String,
     #[command(flatten)]
+    pub(crate) sensitive: Sensitive,
+    #[command(flatten)]
     pub(crate) session: Session,
 }
 
@@ -315,6 +335,9 @@ pub(crate) struct Approve {
     /// The text that must be typed to agree
     #[arg(long, value_name = "TEXT")]
     pub(crate) phrase: Option<String>,
+    /// How long the yes holds: the step must begin before [default: 24h]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) expires: Option<Duration>,
     /// Value of a field of a manual step
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) field: Vec<(String, String)>,
@@ -403,6 +426,35 @@ pub(crate) enum DocsFormat {
     Markdown,
     /// One page that needs nothing but itself
     Html,
+}
+
+/// What is done with a log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// Find what was changed, moved or deleted in a log
+    Verify(AuditVerify),
+    /// Print the log with its hashes, one entry a line
+    Export(AuditExport),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditVerify {
+    /// An exported log, `-` for standard input, or the id of a run, its beginning, or `last`
+    #[arg(value_name = "RUN|FILE")]
+    pub(crate) log: String,
+    /// The hash that the last entry must have, as it was kept elsewhere
+    #[arg(long, value_name = "HASH")]
+    pub(crate) head: Option<String>,
+    /// How the result is shown
+    #[arg(long, value_enum, default_value_t = Listing::Human)]
+    pub(crate) format: Listing,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct AuditExport {
+    /// Id of the run, its beginning, or `last`
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
 }
 
 #[derive(Args, Debug)]

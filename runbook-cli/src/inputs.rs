@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use runbook_core::diag::Code;
-use runbook_core::model::{Input, RollbackMode, Runbook};
-use runbook_core::plan::PlanRequest;
+use runbook_core::mask::SecretText;
+use runbook_core::model::{Input, RollbackMode, Runbook, SecretSource};
+use runbook_core::plan::{Plan, PlanRequest};
 use runbook_core::value::{Object, Value};
 
 use crate::args::{Request, Rollbacks};
 use crate::exit::Exit;
 use crate::fault::{Fault, reason};
+use crate::people::Given;
 use crate::people::prompt::{question_for, read_value};
 use crate::{output, text};
 
@@ -39,7 +41,7 @@ pub(crate) fn request(
     for input in &runbook.inputs {
         let name = &input.name.value;
         let given = plan.inputs.contains_key(name) || plan.text_inputs.iter().any(|(given, _)| given == name);
-        if given {
+        if given || input.sensitive {
             continue;
         }
         if let Some(value) = from_environment(name)? {
@@ -62,6 +64,48 @@ pub(crate) fn request(
         Rollbacks::Never => RollbackMode::Never,
     });
     Ok(plan)
+}
+
+/// The values of sensitive inputs that are `given` on the command line or in `file`. What else there is in them is
+/// nothing to a run that has begun, unless `all` inputs are still to be given.
+pub(crate) fn sensitive(
+    plan: &Plan,
+    given: &[(String, String)],
+    file: Option<&Path>,
+    all: bool,
+) -> Result<Given, Fault> {
+    let inputs = plan.secrets.iter().filter_map(|(_, source)| match source {
+        SecretSource::Input(input) => Some(&**input),
+        _ => None,
+    });
+    let inputs: Vec<&Input> = inputs.collect();
+    let named = |name: &str| inputs.iter().find(|input| input.name.value == name);
+    let mut texts: Vec<(String, String)> = Vec::new();
+    if let Some(file) = file {
+        let text = |value: Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        texts.extend(from_file(file)?.into_iter().map(|(name, value)| (name, text(value))));
+    }
+    let mut values = Given::new();
+    for (name, text) in texts.iter().chain(given) {
+        let Some(input) = named(name) else {
+            if all {
+                continue;
+            }
+            let fault = Fault::usage(format!("`{name}` is not a sensitive input of this run"));
+            return Err(fault.note("all others were fixed when the run was started"));
+        };
+        if let Err(why) = input.check_secret(text) {
+            return Err(Fault::usage(format!("the value of input `{name}` does not fit: {why}")));
+        }
+        values.insert(name.clone(), SecretText::new(text.clone()));
+    }
+    if let Some((name, _)) = given.iter().find(|(name, _)| named(name).is_some()) {
+        let variable = format!("{PREFIX}{}", name.to_ascii_uppercase());
+        output::talk(&format!(
+            "warning: `-i {name}=…` can be seen in the list of processes; set `{variable}` instead, or use a file\n"
+        ));
+    }
+    Ok(values)
 }
 
 fn from_file(file: &Path) -> Result<Object, Fault> {

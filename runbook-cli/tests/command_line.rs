@@ -410,7 +410,7 @@ name: phrase
 steps:
   - id: wipe
     effect: destroy
-    confirm: {message: Стереть?, phrase: стереть всё}
+    confirm: {message: Стереть?, phrase: стереть всё, self: allow}
     run: touch wiped
 ";
     let place = Place::new(&[("book.yaml", book)]);

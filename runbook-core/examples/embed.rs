@@ -37,7 +37,7 @@ struct Careful;
 #[async_trait]
 impl Approver for Careful {
     async fn ask(&self, plan: &Plan, ask: &Ask) -> Option<(Reply, Answerer)> {
-        let Ask::Gate { node, question } = ask else { return None };
+        let Ask::Gate { node, question, .. } = ask else { return None };
         println!("? {}: {}\n  {}", plan.node(*node).key, question.message, question.action);
         let decision = match question.effect {
             Effect::Destroy => Decision::Deny,

@@ -19,7 +19,7 @@ use runbook_core::policy::Policy;
 use runbook_core::read;
 use runbook_core::run::{
     Answerer, Captured, CheckOutcome, CheckStage, Choice, Decision, Entry, Event, GateQuestion, NotTold,
-    Outcome, Resolution, StepResult, Undoing,
+    Outcome, Resolution, SecretMark, StepResult, Undoing,
 };
 use runbook_core::value::Duration;
 use serde_json::json;
@@ -58,6 +58,7 @@ fn the_page_of_diagnostics() {
         (450, "Types in expressions"),
         (501, "Inputs and the command line"),
         (601, "Files, targets, loops and calls"),
+        (860, "Gates and secrets"),
         (730, "People who are told"),
         (700, "Tests of runbooks"),
         (750, "Schedules"),
@@ -172,6 +173,9 @@ fn samples() -> Vec<(Event, &'static str)> {
         show: None,
         preview: None,
         phrase: None,
+        roles: Vec::new(),
+        approvers_min: 1,
+        by_others: false,
         irreversible: false,
         asked_by: Vec::new(),
         digest: "3f1a…".into(),
@@ -207,8 +211,16 @@ fn samples() -> Vec<(Event, &'static str)> {
             "A question stands before a step. `digest` covers what will run and everything shown.",
         ),
         (
-            Event::GateDecided { node, decision: Decision::Approve, digest: "3f1a…".into(), by: by() },
-            "Somebody answered at a gate: `approve` or `deny`.",
+            Event::GateDecided {
+                node,
+                decision: Decision::Approve,
+                digest: "3f1a…".into(),
+                by: by().with_roles(["dba".to_owned()]),
+                expires: Some("2026-11-21T23:45:01Z".parse().unwrap()),
+            },
+            "Somebody answered at a gate: `approve` or `deny`. Where several people must agree, there is an entry for each. \
+             `roles` of `by` are those that the gate asks for and that whoever asked vouches for. A yes holds until \
+             `expires`: the step must begin before.",
         ),
         (Event::GateExpired { node }, "Nobody answered at a gate in time."),
         (
@@ -253,6 +265,16 @@ fn samples() -> Vec<(Event, &'static str)> {
             },
             "The time of a level of the `escalation` came, counted from 1. `held_back` says why nobody was told; with \
              `over`, `until` holds and no further level fires. `late` is how long after its time that was.",
+        ),
+        (
+            Event::SecretSeen {
+                name: "token".into(),
+                mark: SecretMark { salt: "9f86d081884c7d65".into(), digest: "b94d".into() },
+                changed: false,
+            },
+            "A secret was read for the first time in this run or, with `changed`, is another one than the run has used \
+             before. `digest` is the beginning of a salted one: 16 bits, enough to notice a change and too few to find \
+             the secret by trying.",
         ),
         (
             Event::RollbackDecided { decision: Undoing::Begin, by: by() },

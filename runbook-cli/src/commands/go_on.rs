@@ -11,13 +11,13 @@ use runbook_core::run::{Answerer, Choice, Machine, Phase, Resolution};
 use runbook_core::store::SqliteStore;
 
 use super::session::{Stage, quiet};
-use crate::args::{Color, Resume, Rollback, Session, Truth, Way};
+use crate::args::{Color, Resume, Rollback, Sensitive, Session, Truth, Way};
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::identity;
 use crate::people::flags::{Flags, find};
 use crate::policies::Outside;
 use crate::state_dir::StateDir;
+use crate::{identity, inputs};
 
 /// Goes on with a run.
 pub(crate) fn resume(
@@ -35,7 +35,9 @@ pub(crate) fn resume(
         for (step, way) in &command.choose {
             choose(&store, &run, &machine, step, *way).await?;
         }
-        let stage = Stage::new(&command.session, state, store, policies, color)?;
+        let Sensitive { input, inputs: file } = &command.sensitive;
+        let given = inputs::sensitive(machine.plan(), input, file.as_deref(), false)?;
+        let stage = Stage::new(&command.session, state, store, given, policies, color)?;
         let resumed = stage.engine.resume(&run).await;
         stage.see_through(&machine.plan().runbook, resumed).await
     })
@@ -51,7 +53,9 @@ pub(crate) fn rollback(
     let store = Arc::new(state.open_for(&command.run)?);
     super::runtime()?.block_on(async {
         let (run, machine) = look(&store, &command.run, &command.session).await?;
-        let stage = Stage::new(&command.session, state, store, policies, color)?;
+        let Sensitive { input, inputs: file } = &command.sensitive;
+        let given = inputs::sensitive(machine.plan(), input, file.as_deref(), false)?;
+        let stage = Stage::new(&command.session, state, store, given, policies, color)?;
         let undoing = stage.engine.rollback(&run).await;
         stage.see_through(&machine.plan().runbook, undoing).await
     })
@@ -119,7 +123,7 @@ async fn choose(
         Way::Rollback => Choice::Rollback,
         Way::Stop => Choice::Stop,
     };
-    let token = failure_token(step_key(plan, node), state.node(node).attempt);
+    let token = failure_token(step_key(plan, node), state.node(node).chosen);
     leave(store, run, token, Reply::Failure { choice }, "--choose").await
 }
 
@@ -144,7 +148,18 @@ pub(super) async fn leave(
     how: &str,
 ) -> Result<(), Fault> {
     let by = Answerer::new(identity::user(), how);
-    let answer = PendingAnswer { token, reply, by, at: Timestamp::now() };
+    leave_by(store, run, token, reply, by).await
+}
+
+/// Leaves an answer of `by`.
+pub(super) async fn leave_by(
+    store: &SqliteStore,
+    run: &RunId,
+    token: String,
+    reply: Reply,
+    by: Answerer,
+) -> Result<(), Fault> {
+    let answer = PendingAnswer { token, reply, by, at: Timestamp::now(), expires: None };
     if store.leave_answer(run, &answer).await? {
         return Ok(());
     }

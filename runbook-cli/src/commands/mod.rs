@@ -2,6 +2,7 @@
 
 mod abandon;
 mod answer;
+mod audit;
 mod classify;
 mod completions;
 mod docs;
@@ -46,6 +47,7 @@ pub(crate) fn execute(cli: Cli) -> Result<Exit, Fault> {
         Command::Runs(command) => runs::execute(command, &state()?, color),
         Command::Show(command) => show::execute(command, &state()?, color),
         Command::Docs(command) => docs::execute(command, &policies, color),
+        Command::Audit(command) => audit::execute(command, &state()?),
         Command::Classify(command) => classify::execute(command, color),
         Command::Explain(command) => explain::execute(command),
         Command::Schema => Ok(schema::execute()),

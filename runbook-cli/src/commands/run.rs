@@ -10,11 +10,11 @@ use runbook_core::run::Outcome;
 
 use super::load;
 use super::session::{Stage, rehearsing};
-use crate::args::{Color, Run};
+use crate::args::{Color, Request, Run};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::inputs::AskLine;
-use crate::output;
+use crate::people::Given;
 use crate::people::console::{Terminal, ask_at_once};
 use crate::people::flags::Flags;
 use crate::policies::Outside;
@@ -23,6 +23,7 @@ use crate::render::style::Paint;
 use crate::source::is_stdin;
 use crate::state_dir::StateDir;
 use crate::text::safe;
+use crate::{inputs, output};
 
 /// Runs a runbook, or walks through it without any effect.
 pub(crate) fn execute(
@@ -38,15 +39,17 @@ pub(crate) fn execute(
     let ask: Option<&AskLine> = if attended { Some(&ask_at_once) } else { None };
     let plan = load::plan(&command.file, &command.request, ask, policies, color)?;
     Flags::of(&command.session).check(&plan)?;
+    let Request { input, inputs: file, .. } = &command.request;
+    let given = inputs::sensitive(&plan, input, file.as_deref(), true)?;
     if command.dry_run {
         return walk(&dry_run(&plan), command.session.json);
     }
     if command.rehearse {
-        return rehearse(plan, command, policies, color);
+        return rehearse(plan, command, given, policies, color);
     }
     let state = StateDir::new(state)?;
     let store = Arc::new(state.open()?);
-    let stage = Stage::new(&command.session, state, store, policies, color)?;
+    let stage = Stage::new(&command.session, state, store, given, policies, color)?;
     let file = command.file.to_string_lossy().into_owned();
     super::runtime()?.block_on(async {
         let book = plan.runbook.clone();
@@ -56,8 +59,14 @@ pub(crate) fn execute(
 }
 
 /// Prints what looking has found, and what would change.
-fn rehearse(plan: Plan, command: &Run, policies: &Outside, color: Color) -> Result<Exit, Fault> {
-    let engine = rehearsing(&command.session, policies, color)?;
+fn rehearse(
+    plan: Plan,
+    command: &Run,
+    given: Given,
+    policies: &Outside,
+    color: Color,
+) -> Result<Exit, Fault> {
+    let engine = rehearsing(&command.session, given, policies, color)?;
     let rehearsal = super::runtime()?.block_on(engine.rehearse(plan))?;
     if command.session.json {
         let line = serde_json::to_string(&rehearsal).map_err(|error| Fault::failed(error.to_string()))?;

@@ -10,9 +10,10 @@ use runbook_core::store::SqliteStore;
 use crate::args::{Color, Session};
 use crate::exit::Exit;
 use crate::fault::{self, Fault};
-use crate::people::Desk;
+use crate::identity::Identity;
 use crate::people::console::{Console, Terminal};
 use crate::people::flags::Flags;
+use crate::people::{Desk, Given};
 use crate::policies::Outside;
 use crate::render::json::Json;
 use crate::render::live::Live;
@@ -36,20 +37,22 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// An engine on `store`, with everything `session` asks for.
+    /// An engine on `store`, with everything `session` asks for; `given` are values of sensitive inputs.
     pub(crate) fn new(
         session: &Session,
         state: StateDir,
         store: Arc<SqliteStore>,
+        given: Given,
         policies: &Outside,
         color: Color,
     ) -> Result<Self, Fault> {
         let screen = Screen::stderr();
         let paint = Paint::for_stderr(color);
-        let user = identity::user();
+        let who = Identity::of_process();
+        let user = who.user.clone();
         let console = (!session.non_interactive).then(|| Terminal::find(&screen, paint)).flatten();
         let console = console.map(|terminal| Arc::new(terminal) as Arc<dyn Console>);
-        let desk = Arc::new(Desk::new(Flags::of(session), console, user.clone()));
+        let desk = Arc::new(Desk::new(Flags::of(session), console, who, given));
         let mut builder = policies.enforce(builder(store, &user)).approver(desk.clone()).secrets(desk);
         if let Some(jobs) = session.jobs {
             builder = builder.jobs(jobs.into());
@@ -134,11 +137,17 @@ pub(crate) fn builder(store: Arc<SqliteStore>, user: &str) -> EngineBuilder {
 }
 
 /// An engine that keeps nothing, with somebody who can type secrets.
-pub(crate) fn rehearsing(session: &Session, policies: &Outside, color: Color) -> Result<Engine, Fault> {
-    let (screen, paint, user) = (Screen::stderr(), Paint::for_stderr(color), identity::user());
+pub(crate) fn rehearsing(
+    session: &Session,
+    given: Given,
+    policies: &Outside,
+    color: Color,
+) -> Result<Engine, Fault> {
+    let (screen, paint, who) = (Screen::stderr(), Paint::for_stderr(color), Identity::of_process());
+    let user = who.user.clone();
     let console = (!session.non_interactive).then(|| Terminal::find(&screen, paint)).flatten();
     let console = console.map(|terminal| Arc::new(terminal) as Arc<dyn Console>);
-    let desk = Desk::new(Flags::of(session), console, user.clone());
+    let desk = Desk::new(Flags::of(session), console, who, given);
     let builder = policies.enforce(Engine::builder()).identity(user).secrets(Arc::new(desk));
     Ok(crate::registry::plug_in(builder).build()?)
 }

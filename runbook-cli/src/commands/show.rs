@@ -21,16 +21,9 @@ pub(crate) fn execute(command: &Show, state: &StateDir, color: Color) -> Result<
         let (record, machine) = quiet(store.clone())?.inspect(&id).await?;
         let alive = store.list().await?.into_iter().any(|one| one.id == id && one.alive);
         let directory = store.directory(&id);
-        let answered: Vec<String> =
-            store.answers(&id).await?.into_iter().map(|answer| answer.token).collect();
-        let subject = Subject {
-            record: &record,
-            machine: &machine,
-            alive,
-            answered: &answered,
-            directory: &directory,
-            state,
-        };
+        let left = store.answers(&id).await?;
+        let subject =
+            Subject { record: &record, machine: &machine, alive, left: &left, directory: &directory, state };
         let log = store.entries(&id).await?;
         match command.format {
             ReportFormat::Json => output::json(&report::json(&subject, &log)),

@@ -1,7 +1,7 @@
 //! Answers that were given on the command line.
 
 use runbook_core::ids::NodeId;
-use runbook_core::model::{Effect, Manual};
+use runbook_core::model::Manual;
 use runbook_core::plan::{Plan, step_key};
 use runbook_core::port::{Ask, Reply};
 use runbook_core::run::{Decision, GateQuestion};
@@ -58,7 +58,7 @@ impl Flags {
     /// The answer to `ask` and the flag that gave it.
     pub(crate) fn answer(&self, plan: &Plan, ask: &Ask) -> Option<(Reply, &'static str)> {
         match ask {
-            Ask::Gate { node, question } => {
+            Ask::Gate { node, question, .. } => {
                 let how = self.covers(&plan.node(*node).key, question)?;
                 Some((Reply::Gate { decision: Decision::Approve }, how))
             }
@@ -68,7 +68,7 @@ impl Flags {
     }
 
     fn covers(&self, key: &str, question: &GateQuestion) -> Option<&'static str> {
-        // A phrase is typed, and what a policy asks is asked of a person.
+        // It must be typed, by whoever has read the question.
         if question.phrase.is_some() {
             return None;
         }
@@ -76,8 +76,7 @@ impl Flags {
         if self.approve.iter().any(|step| step == key || step == step_key(key)) {
             return Some("--approve");
         }
-        let plain = matches!(question.effect, Effect::Read | Effect::Change);
-        (self.yes && plain && question.asked_by.is_empty()).then_some("--yes")
+        (self.yes && yes_covers(question)).then_some("--yes")
     }
 
     fn manual(&self, plan: &Plan, node: NodeId, manual: &Manual) -> Option<(Reply, &'static str)> {
@@ -93,6 +92,12 @@ impl Flags {
         let how = if approved { "--approve" } else { "--answer" };
         Some((Reply::Manual { done: true, fields, note: None }, how))
     }
+}
+
+/// Whether `--yes`, which is said before anything is known, answers `question`: only what is ordinary, and what
+/// nobody has asked more for.
+fn yes_covers(question: &GateQuestion) -> bool {
+    question.is_plain()
 }
 
 /// The values of a manual step's fields from `given` texts and defaults.
@@ -150,6 +155,7 @@ pub(crate) fn suggest<'a>(fault: Fault, written: &str, candidates: impl Iterator
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod tests {
     use super::*;
+    use runbook_core::model::Effect;
 
     fn question(effect: Effect, phrase: Option<&str>) -> GateQuestion {
         GateQuestion {
@@ -161,6 +167,9 @@ mod tests {
             show: None,
             preview: None,
             phrase: phrase.map(str::to_owned),
+            roles: Vec::new(),
+            approvers_min: 1,
+            by_others: false,
             irreversible: false,
             asked_by: Vec::new(),
             digest: "d".into(),
@@ -174,6 +183,11 @@ mod tests {
         assert_eq!(flags.covers("a", &question(Effect::Change, None)), Some("--yes"));
         assert_eq!(flags.covers("a", &question(Effect::Destroy, None)), None);
         assert_eq!(flags.covers("a", &question(Effect::Change, Some("да"))), None);
+        let plain = || question(Effect::Change, None);
+        let role = runbook_core::model::Role { name: "dba".into(), people: None };
+        assert_eq!(flags.covers("a", &GateQuestion { roles: vec![role], ..plain() }), None);
+        assert_eq!(flags.covers("a", &GateQuestion { approvers_min: 2, ..plain() }), None);
+        assert_eq!(flags.covers("a", &GateQuestion { by_others: true, ..plain() }), None);
     }
 
     #[test]

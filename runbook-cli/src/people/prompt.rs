@@ -6,18 +6,20 @@ use runbook_core::ids::NodeId;
 use runbook_core::model::{Effect, Input, Manual};
 use runbook_core::plan::Plan;
 use runbook_core::port::{Ask, Reply};
-use runbook_core::run::{Choice, Decision, GateQuestion, Resolution, Undoing};
+use runbook_core::run::{Approval, Choice, Decision, GateQuestion, NotEntitled, Resolution, Undoing};
 use runbook_core::value::{Object, display};
 
 use super::console::Dialogue;
+use crate::render::agree;
 use crate::render::title::{key_and_title, purpose};
 use crate::text::{safe, safe_line};
 
 /// Puts `ask` to whoever is at the other end of `talk`. `None`: nobody.
 pub(crate) async fn ask(talk: &dyn Dialogue, plan: &Plan, ask: &Ask) -> Option<Reply> {
     match ask {
-        Ask::Gate { node, question } => {
+        Ask::Gate { node, question, approvals, .. } => {
             heading(talk, plan, *node);
+            show_gate(talk, question, approvals);
             let decision = gate(talk, question).await?;
             Some(Reply::Gate { decision })
         }
@@ -51,6 +53,49 @@ pub(crate) async fn ask(talk: &dyn Dialogue, plan: &Plan, ask: &Ask) -> Option<R
     }
 }
 
+/// Shows `ask` to somebody who cannot agree to it because of `why`; at a gate they may still be able to say no.
+pub(crate) async fn leave_to_others(
+    talk: &dyn Dialogue,
+    plan: &Plan,
+    ask: &Ask,
+    why: NotEntitled,
+) -> Option<Reply> {
+    let (node, roles) = match ask {
+        Ask::Gate { node, question, .. } => (*node, &question.roles),
+        Ask::Manual { node, manual, .. } => (*node, &manual.roles),
+        _ => return None,
+    };
+    heading(talk, plan, node);
+    if let Ask::Gate { question, approvals, .. } = ask {
+        show_gate(talk, question, approvals);
+        say_message(talk, question);
+    }
+    let (why, may_deny) = match why {
+        NotEntitled::Requester => ("you started this run: somebody else must agree".to_owned(), true),
+        NotEntitled::Again => ("you have agreed: somebody else must as well".to_owned(), true),
+        _ => (format!("somebody else must answer: {}", safe_line(&agree::roles(roles))), false),
+    };
+    talk.say(&format!("  {why}\n"));
+    if !may_deny {
+        return None;
+    }
+    loop {
+        talk.say("no to deny it, Enter to leave it to others: ");
+        let line = talk.line().await?;
+        if line.trim().is_empty() {
+            return None;
+        }
+        if is_one_of(&line, &NO) {
+            return Some(Reply::Gate { decision: Decision::Deny });
+        }
+    }
+}
+
+fn say_message(talk: &dyn Dialogue, question: &GateQuestion) {
+    let message = safe(&question.message).into_owned();
+    talk.say(&format!("\n  {}\n", talk.paint().strong(&message.replace('\n', "\n  "))));
+}
+
 fn heading(talk: &dyn Dialogue, plan: &Plan, node: NodeId) {
     let about = purpose(plan, node).map_or_else(String::new, |purpose| format!(" ({purpose})"));
     let head = talk.paint().strong(&safe_line(&key_and_title(plan, node)));
@@ -68,7 +113,7 @@ fn field(talk: &dyn Dialogue, label: &str, text: &str) {
     }
 }
 
-async fn gate(talk: &dyn Dialogue, question: &GateQuestion) -> Option<Decision> {
+fn show_gate(talk: &dyn Dialogue, question: &GateQuestion, approvals: &[Approval]) {
     field(talk, "action", &question.action);
     field(talk, "target", &question.target);
     let effect = question.effect.name();
@@ -93,8 +138,17 @@ async fn gate(talk: &dyn Dialogue, question: &GateQuestion) -> Option<Decision> 
         let nothing = preview.trim().is_empty();
         field(talk, "change", if nothing { "nothing: it is so already" } else { preview.trim_end() });
     }
-    let message = safe(&question.message).into_owned();
-    talk.say(&format!("\n  {}\n", talk.paint().strong(&message.replace('\n', "\n  "))));
+    if let Some(needs) = agree::needs(question) {
+        field(talk, "needs", &needs);
+    }
+    if !approvals.is_empty() {
+        let said: Vec<String> = approvals.iter().map(agree::approval).collect();
+        field(talk, "so far", &said.join("\n"));
+    }
+}
+
+async fn gate(talk: &dyn Dialogue, question: &GateQuestion) -> Option<Decision> {
+    say_message(talk, question);
     let Some(phrase) = &question.phrase else {
         let options = [(&YES[..], Decision::Approve), (&NO[..], Decision::Deny)];
         return choose(talk, "approve? [yes/no, да/нет] ", &options).await;

@@ -43,6 +43,11 @@ impl Dialogue for Script {
     }
 }
 
+async fn gate(talk: &Script, question: &GateQuestion) -> Option<Decision> {
+    show_gate(talk, question, &[]);
+    super::gate(talk, question).await
+}
+
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
@@ -57,6 +62,9 @@ fn question() -> GateQuestion {
         show: Some("abc fix\ndef more".into()),
         preview: None,
         phrase: None,
+        roles: Vec::new(),
+        approvers_min: 1,
+        by_others: false,
         irreversible: false,
         asked_by: Vec::new(),
         digest: "d".into(),
@@ -204,4 +212,62 @@ fn a_failure_can_be_retried_skipped_undone_or_left() {
         let talk = Script { said: Mutex::default(), lines: Mutex::new(vec![line, "s"]) };
         assert_eq!(wait(failure(&talk)), Some(choice));
     }
+}
+
+fn agreed(who: &str) -> Approval {
+    let at = "2026-11-20T10:00:00Z".parse().unwrap();
+    Approval { by: runbook_core::run::Answerer::new(who, "terminal"), at, expires: None }
+}
+
+#[test]
+fn a_gate_says_whose_yes_it_takes_and_who_has_given_theirs() {
+    let dba = runbook_core::model::Role {
+        name: "dba".into(),
+        people: Some(vec!["anna".into(), "b\x1b[2J".into()]),
+    };
+    let asked = GateQuestion { roles: vec![dba], approvers_min: 2, by_others: true, ..question() };
+    let talk = Script::new(&[]);
+    show_gate(&talk, &asked, &[agreed("an\u{202e}na")]);
+    let said = talk.said();
+    assert!(
+        said.contains(r"needs     2 people of dba (anna, b\u{1b}[2J), not who started the run"),
+        "{said}"
+    );
+    assert!(said.contains(r"so far    an\u{202e}na (terminal)"), "{said}");
+    assert!(!said.contains(is_deceptive), "{said:?}");
+}
+
+#[test]
+fn who_cannot_agree_can_still_say_no_and_silence_leaves_it_to_others() {
+    let plan = plan();
+    let ask = |question: GateQuestion| Ask::Gate {
+        node: NodeId::from_index(0),
+        question,
+        approvals: Vec::new(),
+        requester: Some("anna".into()),
+    };
+    let others = GateQuestion { by_others: true, ..question() };
+    for (lines, reply) in [
+        (&["no"][..], Some(Reply::Gate { decision: Decision::Deny })),
+        (&[""], None),
+        (&["yes", "да", ""], None),
+        (&[], None),
+    ] {
+        let talk = Script::new(lines);
+        let said = wait(leave_to_others(&talk, &plan, &ask(others.clone()), NotEntitled::Requester));
+        assert_eq!(said, reply, "{lines:?}");
+        assert!(talk.said().contains("you started this run: somebody else must agree"));
+        assert!(talk.said().contains("git pull origin main"), "they see what it is about");
+    }
+    let talk = Script::new(&["no"]);
+    assert_eq!(wait(leave_to_others(&talk, &plan, &ask(others), NotEntitled::Role)), None);
+    assert_eq!(talk.unread(), 1, "who has no role is not asked");
+}
+
+fn plan() -> Plan {
+    let text =
+        "apiVersion: runbook/v1\nkind: Runbook\nname: book\nsteps: [{id: a, run: 'true', confirm: x}]\n";
+    let book =
+        runbook_core::read::parse("n.yaml", text, &runbook_core::kind::Kinds::default()).runbook.unwrap();
+    Plan::build(&book, &runbook_core::plan::PlanRequest::default()).unwrap()
 }

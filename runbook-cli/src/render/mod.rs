@@ -1,5 +1,6 @@
 //! How things look: on a terminal, in a file, to a program.
 
+pub(crate) mod agree;
 pub(crate) mod diagnostics;
 pub(crate) mod json;
 pub(crate) mod live;

@@ -8,7 +8,7 @@ use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatu
 use runbook_core::ids::NodeId;
 use runbook_core::page::Tone;
 use runbook_core::plan::Role;
-use runbook_core::port::RunRecord;
+use runbook_core::port::{PendingAnswer, RunRecord};
 use runbook_core::report::{Facts, Report};
 use runbook_core::run::{Captured, Entry, Machine, Outcome, Phase, Status};
 use runbook_core::value::display;
@@ -30,8 +30,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) machine: &'a Machine,
     /// Whether an engine carries it out right now.
     pub(crate) alive: bool,
-    /// Questions whose answers wait in the store.
-    pub(crate) answered: &'a [String],
+    /// Answers that wait in the store.
+    pub(crate) left: &'a [PendingAnswer],
     /// Where the run's files are.
     pub(crate) directory: &'a Path,
     pub(crate) state: &'a StateDir,
@@ -46,10 +46,11 @@ impl Subject<'_> {
     }
 
     fn next(&self) -> Vec<String> {
-        if self.alive && waiting(self.machine).is_empty() {
+        let now = Timestamp::now();
+        if self.alive && waiting(self.machine, self.left, now).is_empty() {
             return Vec::new();
         }
-        next(&self.record.id, self.machine, self.answered, self.state)
+        next(&self.record.id, self.machine, self.left, now, self.state)
     }
 
     fn ended(&self) -> Option<Timestamp> {
@@ -89,7 +90,7 @@ pub(crate) fn human(subject: &Subject<'_>, paint: Paint) -> String {
         }
     }
     text.push('\n');
-    text.push_str(&body(machine, paint));
+    text.push_str(&body(machine, subject.left, paint));
     let told: Vec<String> = told(machine).iter().map(|told| told.line(paint)).collect();
     section(&mut text, paint, "told", &told);
     let commands: Vec<String> = subject.next().iter().map(|command| paint.lively(command)).collect();
@@ -205,19 +206,23 @@ pub(crate) fn json(subject: &Subject<'_>, log: &[Entry]) -> Value {
     let Subject { record, machine, .. } = subject;
     let state = machine.state();
     let steps: Vec<Value> = machine.plan().executable().map(|(id, _)| step(subject, id)).collect();
-    let waits: Vec<Value> = waiting(machine)
+    let waits: Vec<Value> = waiting(machine, subject.left, Timestamp::now())
         .into_iter()
         .map(|one| {
-            let phrase = match &one.kind {
-                WaitKind::Gate { phrase } => phrase.clone(),
+            let gate = match &one.kind {
+                WaitKind::Gate(gate) => Some(gate),
                 _ => None,
             };
             json!({
                 "step": machine.plan().node(one.node).key,
                 "kind": one.kind.name(),
                 "question": one.question,
-                "phrase": phrase,
-                "answered": subject.answered.contains(&one.token),
+                "phrase": gate.and_then(|gate| gate.phrase.clone()),
+                "roles": gate.map(|gate| &gate.roles),
+                "approvals": gate.map(|gate| &gate.approvals),
+                "needs": gate.map(|gate| gate.needs),
+                "until": gate.and_then(|gate| gate.until),
+                "answered": one.answered,
             })
         })
         .collect();
@@ -280,6 +285,7 @@ fn step(subject: &Subject<'_>, id: NodeId) -> Value {
         "started": node.started,
         "ended": node.ended,
         "approved_by": node.approved.as_ref().map(|(_, by)| by),
+        "approvals": node.asked.approvals,
         "exit_code": result.and_then(|result| result.exit_code),
         "stdout": result.map(|result| shown(&result.stdout)),
         "stderr": result.map(|result| shown(&result.stderr)),

@@ -7,6 +7,7 @@ use runbook_core::run::{
     Captured, CheckOutcome, Decision, End, Entry, Event, NodeState, Phase, Resolution, State, Undoing,
 };
 
+use super::agree;
 use super::title::{purpose, title_of};
 use super::told::outcome;
 use crate::text::{elapsed, is_deceptive, safe, safe_line};
@@ -58,7 +59,14 @@ pub(crate) fn tell(plan: &Plan, state: &State, entry: &Entry) -> Vec<Said> {
         Event::BookChecked { checks } => told.extend(book(checks)),
         Event::GateOpened { node, .. } => told.push(step(plan, *node, Tone::People, "waits for a yes")),
         Event::GateDecided { node, decision: Decision::Approve, by, .. } => {
-            let text = format!("approved by {} ({})", safe_line(&by.who), safe_line(&by.how));
+            let open = match &state.node(*node).phase {
+                Phase::Gate { question, .. } => {
+                    agree::more(question.needs(&state.node(*node).asked.approvals, entry.at))
+                }
+                _ => None,
+            };
+            let more = open.map_or_else(String::new, |more| format!("; {more}"));
+            let text = format!("approved by {} ({}){more}", safe_line(&by.who), safe_line(&by.how));
             told.push(step(plan, *node, Tone::People, text));
         }
         Event::Started { node, attempt, .. } => {

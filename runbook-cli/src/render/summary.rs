@@ -1,25 +1,31 @@
 //! The last words about a run: how it ended, what failed, what was undone, what is left, what to type next.
 
+use jiff::Timestamp;
 use runbook_core::ids::{NodeId, RunId};
 use runbook_core::plan::Role;
+use runbook_core::port::PendingAnswer;
 use runbook_core::report::{is_survived, left_as_is, went_wrong};
 use runbook_core::run::{CheckOutcome, Machine, Outcome, Status};
 use runbook_core::value::display;
 
-use super::standing::{WaitKind, next, rollback_is_pending, waiting};
+use super::agree;
+use super::standing::{GateWait, WaitKind, next, rollback_is_pending, waiting};
 use super::story::{failed_checks, last_error, warning};
 use super::style::Paint;
 use super::title::key_and_title;
+use crate::commands::local_time;
 use crate::state_dir::StateDir;
 use crate::text::{elapsed, safe_line};
 
 /// The summary of `machine` as its engine left it.
 pub(crate) fn render(run: &RunId, machine: &Machine, state_dir: &StateDir, paint: Paint) -> String {
     let mut text = format!("\n{}\n", headline(machine, paint));
-    text.push_str(&body(machine, paint));
+    text.push_str(&body(machine, &[], paint));
     section(&mut text, paint, "run", &[run.to_string()]);
-    let commands: Vec<String> =
-        next(run, machine, &[], state_dir).iter().map(|command| paint.lively(command)).collect();
+    let commands: Vec<String> = next(run, machine, &[], Timestamp::now(), state_dir)
+        .iter()
+        .map(|command| paint.lively(command))
+        .collect();
     section(&mut text, paint, "next", &commands);
     text
 }
@@ -52,7 +58,7 @@ pub(crate) fn headline(machine: &Machine, paint: Paint) -> String {
 }
 
 /// What failed, was undone, is left, waits, and what came out.
-pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
+pub(crate) fn body(machine: &Machine, left: &[PendingAnswer], paint: Paint) -> String {
     let (plan, state) = (machine.plan(), machine.state());
     let named = |id: NodeId| safe_line(&key_and_title(plan, id));
     let with_reason = |id: NodeId| match &state.node(id).reason {
@@ -118,18 +124,20 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         let left: Vec<String> = left_as_is(machine).into_iter().map(named).collect();
         section(&mut text, paint, "not undone", &left);
     }
-    let waits: Vec<String> = waiting(machine)
-        .iter()
-        .map(|one| {
-            let why = match one.kind {
-                WaitKind::Gate { .. } => "waits for a yes",
-                WaitKind::Manual => "waits for somebody who does it",
-                WaitKind::Doubt => "is in doubt",
-                WaitKind::Failure => "failed, and waits for a choice",
-            };
-            format!("{} {why}: {}", named(one.node), safe_line(&one.question))
-        })
-        .collect();
+    let mut waits: Vec<String> = Vec::new();
+    for one in waiting(machine, left, Timestamp::now()) {
+        let why = match &one.kind {
+            _ if one.answered => "was answered, and waits for an engine to go on",
+            WaitKind::Gate(_) => "waits for a yes",
+            WaitKind::Manual => "waits for somebody who does it",
+            WaitKind::Doubt => "is in doubt",
+            WaitKind::Failure => "failed, and waits for a choice",
+        };
+        waits.push(format!("{} {why}: {}", named(one.node), safe_line(&one.question)));
+        if let WaitKind::Gate(gate) = &one.kind {
+            waits.extend(at_gate(gate));
+        }
+    }
     section(&mut text, paint, "waiting", &waits);
     let outputs: Vec<String> = state
         .outputs
@@ -138,6 +146,16 @@ pub(crate) fn body(machine: &Machine, paint: Paint) -> String {
         .collect();
     section(&mut text, paint, "outputs", &outputs);
     text
+}
+
+/// Whose yes a gate waits for, who has agreed, and how long there is.
+fn at_gate(gate: &GateWait) -> Vec<String> {
+    let whose = gate.whose.iter().map(|whose| format!("  needs {}", safe_line(whose)));
+    let so_far =
+        gate.approvals.iter().map(|one| format!("  approved by {}", safe_line(&agree::approval(one))));
+    let more = agree::more(gate.needs).filter(|_| !gate.approvals.is_empty());
+    let until = gate.until.map(|until| format!("  until {}", local_time(until)));
+    whose.chain(so_far).chain(more.map(|more| format!("  {more}"))).chain(until).collect()
 }
 
 /// `  label        first`, further entries under the first; nothing without entries.

@@ -211,6 +211,7 @@ impl<'n> Names<'n, '_> {
         };
         let span = segment(expr, reference, 1);
         match root {
+            "inputs" if self.unit.is_sensitive(name) => self.sensitive(expr, reference, place),
             "inputs" => self.input(name, span),
             "vars" => self.var(name, span, place),
             "env" if !is_allowed_env(name) => {

@@ -25,6 +25,11 @@ impl<'a> Unit<'a> {
         let Procedure { inputs, vars, outputs, .. } = procedure;
         Unit { runbook, inputs, vars, outputs, is_book: false }
     }
+
+    /// Whether the value of its input `name` is a secret.
+    pub(super) fn is_sensitive(&self, name: &str) -> bool {
+        self.inputs.iter().any(|input| input.sensitive && input.name.value == name)
+    }
 }
 
 /// The outputs that a step declares.

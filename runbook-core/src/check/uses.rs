@@ -96,7 +96,7 @@ impl<'a> Uses<'a, '_> {
     fn action(&mut self, action: &'a Action) {
         match action {
             Action::Run(run) => self.run(run),
-            Action::Manual(Manual { instructions, checklist, fields, links: _ }) => {
+            Action::Manual(Manual { instructions, checklist, fields, links: _, roles: _, timeout: _ }) => {
                 self.template(instructions);
                 self.templates(checklist);
                 self.templates(fields.iter().filter_map(|field| field.options_from.as_ref()));

@@ -352,6 +352,12 @@ codes! {
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
 
+    GATE_CANNOT_OPEN = 860, "a gate that can never open",
+        "More people must agree than are named for the roles that may answer.",
+        "Name more people under the runbook's `roles`, or lower `approvers_min`.";
+    BAD_SENSITIVE_INPUT = 861, "an input that cannot be kept secret",
+        "A sensitive input is a secret: a text whose value is in no file, no plan and no log.",
+        "Make it an input of the runbook with `type: string`, without `default`, `options` and `example`; or declare it under `secrets`.";
     NO_VERIFY = 901, "a change that nothing verifies",
         "The step changes something, and neither its `verify` nor a step after it looks whether that worked. An exit code of 0 says that a program ended, not that the service is well.",
         "Add `verify` with a check of what matters, such as `systemctl is-active` or a request to `/health`; or say under `lint_exceptions: {no_verify: …}` why there is nothing to look at.";

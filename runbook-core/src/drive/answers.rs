@@ -1,16 +1,24 @@
 //! Answers of people: what they are called in the store, and which event each becomes.
 
+use jiff::Timestamp;
+
 use crate::ids::NodeId;
 use crate::model::Input;
 use crate::plan::Plan;
 use crate::port::Reply;
 use crate::render::manual_form;
-use crate::run::{Answerer, Ending, Event, Phase, Resolution, State, StepResult, Want};
+use crate::run::{Answerer, Decision, Ending, Event, Phase, Resolution, State, StepResult, Want};
 use crate::value::{Object, Value};
 
-/// The name of the question at an open gate, for [`Store::leave_answer`](crate::port::Store::leave_answer).
-pub fn gate_token(key: &str, digest: &str) -> String {
-    format!("gate:{key}:{digest}")
+/// The name under which an answer at an open gate waits in the store: the `place`-th one, from 1, to the `number`-th
+/// question that was asked there, which has this digest. Only one answer gets each place.
+pub fn gate_token(key: &str, number: u32, digest: &str, place: usize) -> String {
+    format!("{}{place}", gate_prefix(key, number, digest))
+}
+
+/// What the names of all answers to one question at a gate begin with.
+pub(super) fn gate_prefix(key: &str, number: u32, digest: &str) -> String {
+    format!("gate:{key}:{number}:{digest}:")
 }
 
 /// The name of the question whether a manual step was done.
@@ -33,15 +41,25 @@ pub fn rollback_token() -> String {
     "rollback".to_owned()
 }
 
-/// The name under which an answer to `want` may wait in the store.
-pub(super) fn token_of(want: &Want, plan: &Plan, state: &State) -> Option<String> {
+/// Whether the answer that waits in the store as `token` is one to `want`.
+pub(super) fn is_for(token: &str, want: &Want, plan: &Plan, state: &State) -> bool {
+    match want {
+        Want::AskGate(id) => match &state.node(*id).phase {
+            Phase::Gate { question, .. } => {
+                let number = state.node(*id).asked.number;
+                token.starts_with(&gate_prefix(&plan.node(*id).key, number, &question.digest))
+            }
+            _ => false,
+        },
+        _ => token_of(want, plan, state).is_some_and(|name| name == token),
+    }
+}
+
+/// The name under which the answer to `want` may wait in the store.
+fn token_of(want: &Want, plan: &Plan, state: &State) -> Option<String> {
     let key = |id: &NodeId| plan.node(*id).key.as_str();
     let attempt = |id: &NodeId| state.node(*id).attempt;
     Some(match want {
-        Want::AskGate(id) => match &state.node(*id).phase {
-            Phase::Gate { question, .. } => gate_token(key(id), &question.digest),
-            _ => return None,
-        },
         Want::AskManual(id) => manual_token(key(id), attempt(id) + 1),
         Want::AskDoubt(id) => doubt_token(key(id), attempt(id)),
         Want::AskFailure(id) => failure_token(key(id), state.node(*id).chosen),
@@ -51,11 +69,21 @@ pub(super) fn token_of(want: &Want, plan: &Plan, state: &State) -> Option<String
 }
 
 /// The event that `reply` to `want` becomes; `None` when it answers something else.
-pub(super) fn event_of(want: &Want, plan: &Plan, state: &State, reply: Reply, by: Answerer) -> Option<Event> {
+///
+/// A yes at a gate holds until `expires`.
+pub(super) fn event_of(
+    want: &Want,
+    plan: &Plan,
+    state: &State,
+    reply: Reply,
+    by: Answerer,
+    expires: Option<Timestamp>,
+) -> Option<Event> {
     Some(match (want, reply) {
         (Want::AskGate(node), Reply::Gate { decision }) => match &state.node(*node).phase {
             Phase::Gate { question, .. } => {
-                Event::GateDecided { node: *node, decision, digest: question.digest.clone(), by }
+                let expires = expires.filter(|_| decision == Decision::Approve);
+                Event::GateDecided { node: *node, decision, digest: question.digest.clone(), by, expires }
             }
             _ => return None,
         },

@@ -5,7 +5,7 @@
 
 mod report;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -42,7 +42,7 @@ pub(super) async fn rehearse(world: Arc<World>, plan: Plan) -> Result<Rehearsal,
     })?;
     let digest = plan.digest();
     let plan = Arc::new(plan);
-    let secrets = Arc::new(RunSecrets::new(&plan, Arc::clone(&world.secrets)));
+    let secrets = Arc::new(RunSecrets::new(&plan, BTreeMap::new(), Arc::clone(&world.secrets)));
     let now = world.clock.now();
     let facts = RunFacts { id: "rehearsal".to_owned(), started: now };
     let scopes = Scopes::new(&plan, &facts, secrets.marks().clone());
@@ -140,6 +140,9 @@ impl Stage {
                     Event::Unusable { node, reason } if reason.contains(NOT_MADE) => {
                         Event::GateOpened { node, question: self.blank_question(node) }
                     }
+                    Event::GateOpened { node, question } => {
+                        Event::GateOpened { node, question: question.for_anybody() }
+                    }
                     event => event,
                 };
                 self.answer(event);
@@ -150,7 +153,8 @@ impl Stage {
                 };
                 let digest = question.digest.clone();
                 let by = Answerer::engine("rehearsal");
-                self.answer(Event::GateDecided { node, decision: Decision::Approve, digest, by });
+                let decision = Decision::Approve;
+                self.answer(Event::GateDecided { node, decision, digest, by, expires: None });
             }
             Want::Act(id, attempt) => self.act(id, attempt).await,
             Want::AskManual(id) => self.manual(id),
@@ -316,7 +320,10 @@ impl Stage {
     /// Goes on as if the step had gone well; nothing is known of its result.
     fn pass_over(&mut self, id: NodeId, attempt: u32) {
         self.not_made.insert(id);
-        let result = Box::new(self.not_known(id));
+        let mut result = Box::new(self.not_known(id));
+        if let Action::Manual(manual) = &self.machine.plan().node(id).spec.action {
+            result.by = Some(Answerer::of_manual(manual, "engine", "rehearsal"));
+        }
         self.answer(Event::Started { node: id, attempt, digest: String::new() });
         self.answer(Event::Ended { node: id, attempt, result });
     }
@@ -386,6 +393,9 @@ impl Stage {
             show: None,
             preview: None,
             phrase: None,
+            roles: Vec::new(),
+            approvers_min: 1,
+            by_others: false,
             irreversible: spec.irreversible,
             asked_by: Vec::new(),
             digest: String::new(),

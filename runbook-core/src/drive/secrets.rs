@@ -1,22 +1,39 @@
 //! The secrets of one run: asked for when an action needs them, masked wherever they could be seen.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
 use crate::mask::{MaskStream, Masker, SecretText};
-use crate::model::SecretSource;
+use crate::model::{Input, SecretSource};
 use crate::plan::Plan;
 use crate::port::{SecretRequest, Secrets};
 use crate::render::RenderedRun;
-use crate::run::{Captured, StepResult};
+use crate::run::{Captured, Event, SecretMark, StepResult};
 use crate::value::{Object, Value};
+
+/// 128 random bits, in hex.
+fn nonce() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
+fn input((name, source): &(String, SecretSource)) -> Option<(String, Input)> {
+    match source {
+        SecretSource::Input(input) => Some((name.clone(), (**input).clone())),
+        _ => None,
+    }
+}
+
+fn locked<T>(shared: &StdMutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The secrets of one run.
 pub(super) struct RunSecrets {
@@ -25,13 +42,18 @@ pub(super) struct RunSecrets {
     /// What stands for each in rendered texts, until the text is used. Nobody outside can know it.
     marks: Object,
     known: Mutex<HashMap<String, SecretText>>,
+    /// The sensitive inputs, by the names of their secrets.
+    inputs: HashMap<String, Input>,
+    /// What earlier engines of the run have seen.
+    seen: BTreeMap<String, SecretMark>,
+    noticed: StdMutex<Vec<Event>>,
     pub(super) masker: Masker,
 }
 
 impl RunSecrets {
-    pub(super) fn new(plan: &Plan, source: Arc<dyn Secrets>) -> Self {
-        let random = || RandomState::new().build_hasher().finish();
-        let nonce = format!("{:016x}{:016x}", random(), random());
+    /// `seen` is what the run's log says of secrets.
+    pub(super) fn new(plan: &Plan, seen: BTreeMap<String, SecretMark>, source: Arc<dyn Secrets>) -> Self {
+        let nonce = nonce();
         let requests: Vec<_> =
             plan.secrets.iter().map(|(name, source)| (name.clone(), secret_request(plan, source))).collect();
         let marks =
@@ -41,6 +63,9 @@ impl RunSecrets {
             marks: marks.collect(),
             requests,
             known: Mutex::default(),
+            inputs: plan.secrets.iter().filter_map(input).collect(),
+            seen,
+            noticed: StdMutex::default(),
             masker: Masker::new(),
         }
     }
@@ -142,15 +167,31 @@ impl RunSecrets {
     pub(super) async fn learn(&self, names: &[String]) -> Vec<String> {
         let mut remarks = Vec::new();
         for name in names {
-            let asks = self
-                .requests
-                .iter()
-                .any(|(known, request)| known == name && matches!(request, Ok(SecretRequest::Prompt(_))));
+            let asks = self.requests.iter().any(|(known, request)| known == name && is_asked_for(request));
             if !asks && let Err(why) = self.get(name, &mut remarks).await {
                 remarks.push(format!("{why}; it cannot be masked until then"));
             }
         }
         remarks
+    }
+
+    /// What has been noticed about secrets since this was asked last, for the log.
+    pub(super) fn noticed(&self) -> Vec<Event> {
+        std::mem::take(&mut *locked(&self.noticed))
+    }
+
+    /// Compares a secret with what the run knows of it.
+    fn recognise(&self, name: &str, secret: &SecretText, remarks: &mut Vec<String>) {
+        let before = self.seen.get(name);
+        if before.is_some_and(|before| mark(&before.salt, secret) == *before) {
+            return;
+        }
+        let changed = before.is_some();
+        if changed {
+            remarks.push(format!("the secret `{name}` is another one than this run has used before"));
+        }
+        let mark = mark(&nonce(), secret);
+        locked(&self.noticed).push(Event::SecretSeen { name: name.to_owned(), mark, changed });
     }
 
     async fn get(&self, name: &str, remarks: &mut Vec<String>) -> Result<SecretText, String> {
@@ -165,6 +206,10 @@ impl RunSecrets {
             None => Err("it is not declared".to_owned()),
         };
         let secret = secret.map_err(|why| format!("the secret `{name}` cannot be had: {why}"))?;
+        if let Some(why) = self.inputs.get(name).and_then(|input| input.check_secret(secret.expose()).err()) {
+            return Err(format!("the secret `{name}` does not fit: {why}"));
+        }
+        self.recognise(name, &secret, remarks);
         // Before anybody can use it.
         if let Err(why) = self.masker.add(name, secret.expose().as_bytes()) {
             remarks.push(why.to_string());
@@ -172,6 +217,18 @@ impl RunSecrets {
         known.insert(name.to_owned(), secret.clone());
         Ok(secret)
     }
+}
+
+/// Whether somebody may have to type it; nobody is asked before it is needed.
+fn is_asked_for(request: &Result<SecretRequest, String>) -> bool {
+    matches!(request, Ok(SecretRequest::Prompt(_) | SecretRequest::Input(_)))
+}
+
+/// What a log keeps of `secret`.
+fn mark(salt: &str, secret: &SecretText) -> SecretMark {
+    let mut digest = secret.digest(salt.as_bytes());
+    digest.truncate(4);
+    SecretMark { salt: salt.to_owned(), digest }
 }
 
 /// What to ask for, computed from what the plan knows.
@@ -190,6 +247,7 @@ fn secret_request(plan: &Plan, source: &SecretSource) -> Result<SecretRequest, S
             SecretRequest::Command(argv.iter().map(text).collect::<Result<_, _>>()?)
         }
         SecretSource::Prompt(question) => SecretRequest::Prompt(text(question)?),
+        SecretSource::Input(input) => SecretRequest::Input(input.name.value.clone()),
     })
 }
 

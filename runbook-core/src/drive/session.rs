@@ -18,12 +18,14 @@ use log::{WRITE_WITHIN, Writing};
 
 use super::actions::Attempt;
 use super::answers;
+use super::gates;
 use super::judge::Rules;
 use super::outcome::{EngineError, RunEnd};
 use super::secrets::RunSecrets;
 use super::world::{RunConnections, TaskContext, World};
 use crate::expr::Expr;
 use crate::ids::NodeId;
+use crate::model::SecretSource;
 use crate::port::{EngineClaim, Notice, RunRecord};
 use crate::render::{RunFacts, Scopes};
 use crate::run::{
@@ -87,7 +89,11 @@ impl Session {
     pub(super) fn new(world: Arc<World>, begin: Begin, interrupts: mpsc::UnboundedReceiver<String>) -> Self {
         let Begin { record, claim, machine, then } = begin;
         let facts = RunFacts { id: record.id.to_string(), started: record.started };
-        let secrets = Arc::new(RunSecrets::new(machine.plan(), Arc::clone(&world.secrets)));
+        let secrets = Arc::new(RunSecrets::new(
+            machine.plan(),
+            machine.state().secrets.clone(),
+            Arc::clone(&world.secrets),
+        ));
         let scopes = Scopes::new(machine.plan(), &facts, secrets.marks().clone());
         let context = TaskContext {
             book: Arc::new(scopes.of_book(machine.plan(), machine.state(), [])),
@@ -150,6 +156,7 @@ impl Session {
         let mut first = vec![attached];
         first.extend(self.then.take());
         self.learn_secrets().await;
+        first.extend(self.context.secrets.noticed());
         self.commit(first).await?;
         loop {
             if self.machine.state().finished.is_some() {
@@ -220,6 +227,7 @@ impl Session {
                 used.extend(secrets_in(expr));
             }
         }
+        used.retain(|name| plan.secrets.iter().any(|(secret, _)| secret == name));
         used.sort();
         used.dedup();
         for remark in self.context.secrets.learn(&used).await {
@@ -278,16 +286,18 @@ impl Session {
         };
         tokio::select! {
             Some(done) = self.tasks.join_next_with_id() => {
-                let mut events = self.ended(done);
+                let mut ended = self.ended(done);
                 // Whatever else has ended meanwhile goes into the same write.
                 while let Some(done) = self.tasks.try_join_next_with_id() {
-                    events.extend(self.ended(done));
+                    ended.extend(self.ended(done));
                 }
+                let mut events = self.context.secrets.noticed();
+                events.extend(ended);
                 if events.iter().any(|event| matches!(event, Event::RollbackDecided { .. })) {
                     // Somebody may have left word for this before anybody was asked.
                     self.take_left_answers().await?;
                 }
-                self.commit(events).await?;
+                self.commit_answers(events).await?;
             }
             heard = self.interrupts.recv(), if self.interruptible => match heard {
                 Some(who) => self.interrupted(&who).await?,
@@ -298,6 +308,20 @@ impl Session {
             () = sleep => {}
             () = look => {
                 self.take_left_answers().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what tasks have brought. Whoever gave an answer that does not count is not asked again.
+    async fn commit_answers(&mut self, events: Vec<Event>) -> Result<(), EngineError> {
+        let questions: Vec<Option<Want>> = events.iter().map(question_of).collect();
+        let admitted = self.commit(events).await?;
+        for (want, admitted) in questions.into_iter().zip(admitted) {
+            if let Some(want) = want.filter(|_| !admitted) {
+                let remark = "an answer does not count: whoever gave it may not give it, or not any more";
+                self.world.notice(&self.context.plan, &Notice::Remark(remark));
+                self.nobody.insert(want);
             }
         }
         Ok(())
@@ -382,17 +406,28 @@ impl Session {
         let mut taken = false;
         for answer in left {
             let (plan, state) = (Arc::clone(&self.context.plan), self.machine.state());
-            let wants = self.machine.wants(self.world.clock.now());
-            let asked = wants.iter().find(|want| {
-                answers::token_of(want, &plan, state).is_some_and(|token| token == answer.token)
-            });
+            let now = self.world.clock.now();
+            let wants = self.machine.wants(now);
+            let asked = wants.iter().find(|want| answers::is_for(&answer.token, want, &plan, state));
             let Some(want) = asked else { continue };
-            let Some(event) = answers::event_of(want, &plan, state, answer.reply, answer.by) else {
+            let expires = gates::until(&answer);
+            if matches!(want, Want::AskGate(_)) && expires.is_some_and(|end| now >= end) {
                 continue;
-            };
+            }
+            let event = answers::event_of(want, &plan, state, answer.reply, answer.by, expires);
+            let Some(event) = event else { continue };
             taken |= self.commit(vec![event]).await?.contains(&true);
         }
         Ok(taken)
+    }
+}
+
+/// The question to people that `event` answers.
+fn question_of(event: &Event) -> Option<Want> {
+    match event {
+        Event::GateDecided { node, .. } => Some(Want::AskGate(*node)),
+        Event::Ended { node, result, .. } if result.by.is_some() => Some(Want::AskManual(*node)),
+        _ => None,
     }
 }
 
@@ -400,6 +435,8 @@ impl Session {
 fn secrets_in(expr: &Expr) -> Vec<String> {
     let names = expr.references().into_iter().filter_map(|reference| match &reference.path[..] {
         [root, name, ..] if root == "secrets" => Some(name.clone()),
+        // Those that are no secrets are not among them.
+        [root, name, ..] if root == "inputs" => Some(SecretSource::name_of_input(name)),
         _ => None,
     });
     names.collect()

@@ -227,6 +227,9 @@ fn secret(fill: &Fill<'_>, source: &SecretSource) -> String {
             let words: Vec<String> = argv.iter().map(|word| fill.text(word)).collect();
             format!("what this prints: {}", words.join(" "))
         }
+        SecretSource::Input(input) => {
+            format!("the input {}, which whoever starts it gives", input.name.value)
+        }
         SecretSource::Prompt(text) => format!("somebody who knows it ({})", fill.text(text)),
     }
 }

@@ -23,8 +23,15 @@ const MANUAL: &[Key] = &[
         "Values that the person enters; they become the step's outputs.",
         "fields: {ticket: {type: string}}",
     ),
-    key("roles", Shape::List(&Shape::Text), "Who may answer.", "roles: [dba]").later(),
-    key("timeout", Shape::Duration, "How long the work may take.", "timeout: 1h").later(),
+    key(
+        "roles",
+        Shape::Either(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "Who may answer: people with one of these roles, as at a gate.",
+        "roles: [dba]",
+    )
+    .default("anybody"),
+    key("timeout", Shape::Duration, "How long the work may take; then the step has failed.", "timeout: 1h")
+        .default("for ever"),
 ];
 
 const WAIT: &[Key] = &[

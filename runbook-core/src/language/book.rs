@@ -69,6 +69,12 @@ const CHANNELS: Key = key(
     "Ways to reach contacts, by name.",
     "channels: {oncall: {file: /var/log/runbook/told.log}}",
 );
+const ROLES: Key = key(
+    "roles",
+    Shape::Map(Names::Any, &Shape::Either(&[Shape::Text, Shape::List(&Shape::Text)])),
+    "Who has which role at gates and manual steps, by the names they have on the operating system. A role that is not listed here is a group of the operating system.",
+    "roles: {dba: [anna, boris]}",
+);
 const POLICY: Key = key(
     "policy",
     Shape::Place("runbook.policy"),
@@ -96,6 +102,7 @@ const RUNBOOK: &[Key] = &[
     GROUPS,
     CONTACTS,
     CHANNELS,
+    ROLES,
     POLICY,
     key("defaults", Shape::Place("defaults"), "Keys that every step starts from; a step's own keys come before them.", "defaults: {timeout: 2m}"),
     key("lock", Shape::Either(&[Shape::Template, Shape::Place("lock")]), "A key: two runs with the same one never overlap. A second run is refused, or waits.", "lock: sales-deploy"),
@@ -124,6 +131,7 @@ const INVENTORY: &[Key] = &[
     GROUPS,
     CONTACTS,
     CHANNELS,
+    ROLES,
     POLICY,
 ];
 
@@ -174,11 +182,10 @@ const INPUT: &[Key] = &[
     key(
         "sensitive",
         Shape::Bool,
-        "Whether the value is masked. Secrets belong into `secrets`.",
+        "Whether the value is a secret: it may stand where secrets may, is masked everywhere and kept nowhere, so that whoever resumes the run gives it again. Only for texts of the runbook's own `inputs`.",
         "sensitive: true",
     )
-    .default("`false`")
-    .later(),
+    .default("`false`"),
 ];
 
 const DEFAULTS: &[Key] = &[

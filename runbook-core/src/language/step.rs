@@ -106,12 +106,22 @@ const CONFIRM: &[Key] = &[
         "What must be typed to agree. `--yes` is not enough then.",
         "phrase: drop it",
     ),
-    key("roles", Shape::List(&Shape::Text), "Who may answer.", "roles: [dba]").later(),
-    key("approvers_min", COUNT, "How many different people must agree.", "approvers_min: 2")
-        .default("`1`")
-        .later(),
-    key("self", Shape::Words(&["allow", "forbid"]), "Whether who started the run may agree.", "self: forbid")
-        .later(),
+    key(
+        "roles",
+        Shape::Either(&[Shape::Text, Shape::List(&Shape::Text)]),
+        "Who may answer: people with one of these roles, which the runbook's `roles` names or which are groups of the operating system.",
+        "roles: [dba]",
+    )
+    .default("anybody"),
+    key("approvers_min", COUNT, "How many different people must agree. One no is enough to end it.", "approvers_min: 2")
+        .default("`1`"),
+    key(
+        "self",
+        Shape::Words(&["allow", "forbid"]),
+        "Whether whoever started the run may agree.",
+        "self: forbid",
+    )
+    .default("`forbid` for what destroys, else `allow`"),
     key("timeout", Shape::Duration, "How long the question stays open.", "timeout: 1h").default("for ever"),
     key(
         "on_timeout",

@@ -35,6 +35,12 @@ impl Secrets for LocalSecrets {
                 tokio::fs::read(path).await.map_err(|error| format!("`{path}` cannot be read: {error}"))?,
             ),
             SecretRequest::Command(argv) => command(argv).await?,
+            SecretRequest::Input(input) => {
+                let variable = format!("RUNBOOK_INPUT_{}", input.to_ascii_uppercase());
+                let text = std::env::var(&variable)
+                    .map_err(|_| format!("no value is given; set the environment variable `{variable}`"))?;
+                return not_empty(input, SecretText::new(text));
+            }
             SecretRequest::Prompt(_) => return Err("nobody is there who could type it".to_owned()),
         };
         if bytes.len() > MOST_BYTES {

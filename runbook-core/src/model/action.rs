@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Check, Each, Input, Link, Notify, Remedies};
+use super::{Call, Check, Each, Input, Link, Notify, Remedies, Role};
 use crate::expr::{Expr, Template};
 use crate::value::{Duration, Object, Value, display};
 
@@ -169,6 +169,19 @@ pub struct Manual {
     /// Values the person gives; they become outputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Input>,
+    /// Who may answer; anybody when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+    /// How long to wait for an answer; then it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Duration>,
+}
+
+impl Manual {
+    /// Whether somebody called `who`, for whom the approver vouches with `roles`, may say how it went.
+    pub fn may_answer(&self, who: &str, roles: &[String]) -> bool {
+        self.roles.is_empty() || self.roles.iter().any(|role| role.is_held_by(who, roles))
+    }
 }
 
 /// An action of an executor outside of the core.

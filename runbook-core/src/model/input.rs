@@ -41,6 +41,9 @@ pub struct Input {
     /// A value to show as an example.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<Value>,
+    /// Whether its value is a secret: in no plan, in no log, and only where secrets may stand.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
 }
 
 /// What values an input takes.
@@ -186,6 +189,19 @@ impl Input {
         };
         self.check(&value)?;
         Ok(value)
+    }
+
+    /// Whether `text` fits a sensitive input. What is said of it holds nothing of the text.
+    pub fn check_secret(&self, text: &str) -> Result<(), InputError> {
+        if self.parse(text).is_ok() {
+            return Ok(());
+        }
+        let pattern = self.pattern.iter().map(|pattern| format!("matching `{pattern}`"));
+        let min = self.min.iter().map(|min| format!("not shorter than {min}"));
+        let max = self.max.iter().map(|max| format!("not longer than {max}"));
+        let limits: Vec<String> = pattern.chain(min).chain(max).collect();
+        let limits = if limits.is_empty() { String::new() } else { format!(", {}", limits.join(", ")) };
+        Err(InputError(format!("it takes {}{limits}", self.expected())))
     }
 
     /// Whether `value` fits; a value of another type is never converted.

@@ -7,6 +7,7 @@ mod check;
 mod contact;
 mod escalation;
 mod flow;
+mod gate;
 mod input;
 mod place;
 mod policy;
@@ -18,6 +19,7 @@ pub use check::{Check, CheckKind, Expect, FileProbe, Matcher, Retry, TcpProbe, T
 pub use contact::{Channel, Contact, Notify, Via};
 pub use escalation::{Escalation, EscalationClock, Level};
 pub use flow::{Call, Each, Over, Procedure, Remedies, Rollout, Share};
+pub use gate::{Confirm, OnGateTimeout, Requester, Role, somebody_with};
 pub use input::{Input, InputError, InputType};
 pub use place::{Inventory, NamedTarget, TargetRef};
 pub use policy::{Policy, PolicyException, Reads, Rule, Unreadable};
@@ -357,35 +359,6 @@ pub enum StepFailure {
     Continue,
     /// A person chooses.
     Ask,
-}
-
-/// A gate before an effect.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Confirm {
-    /// The question.
-    pub message: Template,
-    /// What to show with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub show: Option<Template>,
-    /// A text that must be typed to agree.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phrase: Option<Template>,
-    /// How long to wait for an answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<Duration>,
-    /// What silence means after that.
-    pub on_timeout: OnGateTimeout,
-}
-
-/// What silence at a gate means; never consent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnGateTimeout {
-    /// As if somebody had said no.
-    #[default]
-    Deny,
-    /// The step fails.
-    Fail,
 }
 
 /// Output that belongs into the report.

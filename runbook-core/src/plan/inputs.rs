@@ -26,19 +26,30 @@ pub(super) fn inputs(runbook: &Runbook, request: &PlanRequest, found: &mut Diagn
     };
     for (name, value) in &request.inputs {
         if let Some(input) = declared_as(name) {
-            given.insert(&input.name.value, input.check(value).map(|()| value.clone()));
+            let fits = match (input.sensitive, value.as_str()) {
+                (true, Some(text)) => input.check_secret(text),
+                (true, None) => Err(InputError(format!("it takes {}", input.expected()))),
+                (false, _) => input.check(value),
+            };
+            given.insert(&input.name.value, fits.map(|()| value.clone()));
         }
     }
     // What stands on the command line wins over a file, and the last one over those before it.
     for (name, text) in &request.text_inputs {
         if let Some(input) = declared_as(name) {
-            given.insert(&input.name.value, input.parse(text));
+            let read = match input.sensitive {
+                true => input.check_secret(text).map(|()| Value::Null),
+                false => input.parse(text),
+            };
+            given.insert(&input.name.value, read);
         }
     }
     let mut values = Object::new();
     for input in &runbook.inputs {
         let name = &input.name.value;
         let value = match given.remove(name.as_str()) {
+            // It is a secret: asked for when it is needed, and part of no plan.
+            Some(Ok(_)) | None if input.sensitive => continue,
             Some(Ok(value)) => value,
             Some(Err(why)) => {
                 found.push(bad(input, &why));

@@ -6,7 +6,7 @@ use crate::check::Graph;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::expr::{Expr, Template};
 use crate::ids::NodeId;
-use crate::model::{Action, Confirm, Effect, OnGateTimeout};
+use crate::model::{Action, Confirm, Effect};
 use crate::policy::{PolicySet, Seen, Stage, Surroundings, Verdict};
 use crate::source::Span;
 use crate::value::Value;
@@ -84,13 +84,7 @@ fn demanded(title: Option<&Template>, by: &[String], effect: Effect) -> Confirm 
         Some(title) => format!("{title}? ({wanted})"),
         None => format!("Go on? ({wanted})"),
     };
-    Confirm {
-        message: Template::literal(message),
-        show: None,
-        phrase: None,
-        timeout: None,
-        on_timeout: OnGateTimeout::default(),
-    }
+    Confirm::plain(Template::literal(message))
 }
 
 fn refuse_check(

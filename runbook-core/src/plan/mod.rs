@@ -18,6 +18,7 @@ pub use build::PlanRequest;
 pub use digest::PlanError;
 pub use frame::{Frame, FrameId, FrameKind};
 pub use grow::{Item, step_key};
+pub(crate) use preview::sensitive_inputs;
 pub use preview::{Preview, shown_secret};
 pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
@@ -31,7 +32,8 @@ use crate::expr::Expr;
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::model::{
-    Channel, Check, Contact, Level, Metadata, OnConflict, Policy, RollbackMode, SecretSource, StepSpec,
+    Channel, Check, Contact, Effect, Level, Metadata, OnConflict, Policy, RollbackMode, SecretSource,
+    StepSpec,
 };
 use crate::value::Object;
 
@@ -209,6 +211,12 @@ impl Plan {
         // Repetitions stand first, each in a frame of its own; pauses stand in that of the holder.
         let count = node.children.partition_point(|id| self.node(*id).frame != node.frame);
         &node.children[..count]
+    }
+
+    /// What a gate before `node` lets happen: a gate before a group is one before everything in it.
+    pub fn gate_effect(&self, node: &Node) -> Effect {
+        let inside = node.children.iter().chain(&node.template);
+        inside.map(|id| self.gate_effect(self.node(*id))).fold(node.spec.effect, std::cmp::max)
     }
 
     /// The top-level nodes of `role`, in the order written.

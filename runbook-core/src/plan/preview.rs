@@ -4,8 +4,8 @@ use super::{FrameKind, Node, Plan};
 use crate::check::script_dialect;
 use crate::expr::{Expr, Piece, Template, is_unusable};
 use crate::model::{
-    Action, Channel, Command, CustomAction, Each, Notify, Over, Run, Share, Shell, TargetRef, ValueTemplate,
-    Via,
+    Action, Channel, Command, CustomAction, Each, Notify, Over, Run, SecretSource, Share, Shell, TargetRef,
+    ValueTemplate, Via,
 };
 use crate::shell::{Part, lower, quote};
 use crate::value::{Object, Value, display, type_name};
@@ -26,6 +26,14 @@ pub fn shown_secret(name: &str) -> String {
     format!("[secret {name}]")
 }
 
+/// The sensitive inputs among `secrets`, with what stands for each.
+pub(crate) fn sensitive_inputs(secrets: &Object) -> impl Iterator<Item = (String, Value)> {
+    let input = |(name, mark): (&String, &Value)| {
+        SecretSource::input_of_name(name).map(|input| (input.to_owned(), mark.clone()))
+    };
+    secrets.iter().filter_map(input)
+}
+
 /// A part of a rendered text.
 enum Shown {
     Known(String),
@@ -42,7 +50,9 @@ impl Plan {
         scope.insert("env".into(), Value::Object(self.env.clone()));
         let secrets = self.secrets.iter().map(|(name, _)| (name.clone(), shown_secret(name).into()));
         scope.insert("secrets".into(), Value::Object(secrets.collect()));
-        Preview { scope, items: Vec::new() }
+        let mut preview = Preview { scope, items: Vec::new() };
+        preview.set_inputs(&self.inputs);
+        preview
     }
 }
 
@@ -73,8 +83,12 @@ impl Preview {
         };
         match given {
             Some((inputs, vars)) => {
-                self.scope.insert("inputs".into(), Value::Object(inputs.clone()));
-                self.scope.insert("vars".into(), Value::Object(vars.clone()));
+                let is_book = plan.call_around(node.frame).is_none();
+                match is_book {
+                    true => self.set_inputs(inputs),
+                    false => self.set("inputs", Value::Object(inputs.clone())),
+                }
+                self.set("vars", Value::Object(vars.clone()));
             }
             None => {
                 self.scope.remove("inputs");
@@ -86,6 +100,15 @@ impl Preview {
         {
             self.set("target", plan.target(&name).to_value());
         }
+    }
+
+    /// The runbook's own inputs, with the names of those that are secrets.
+    fn set_inputs(&mut self, inputs: &Object) {
+        let mut inputs = inputs.clone();
+        if let Some(Value::Object(secrets)) = self.scope.get("secrets") {
+            inputs.extend(sensitive_inputs(secrets));
+        }
+        self.set("inputs", Value::Object(inputs));
     }
 
     /// Where `target` is, as far as that is known.

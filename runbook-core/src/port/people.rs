@@ -7,7 +7,7 @@ use super::Stream;
 use crate::ids::NodeId;
 use crate::model::Manual;
 use crate::plan::Plan;
-use crate::run::{Answerer, Choice, Decision, Entry, GateQuestion, Resolution, State, Undoing};
+use crate::run::{Answerer, Approval, Choice, Decision, Entry, GateQuestion, Resolution, State, Undoing};
 use crate::value::Object;
 
 /// A question to people.
@@ -20,6 +20,10 @@ pub enum Ask {
         node: NodeId,
         /// What exactly.
         question: GateQuestion,
+        /// Who has agreed so far.
+        approvals: Vec<Approval>,
+        /// Who started the run.
+        requester: Option<String>,
     },
     /// Please do this, and say how it went.
     Manual {

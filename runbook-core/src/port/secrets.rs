@@ -16,6 +16,8 @@ pub enum SecretRequest {
     Command(Vec<String>),
     /// What a person types when asked with this text.
     Prompt(String),
+    /// The value of this sensitive input, which is in no plan.
+    Input(String),
 }
 
 /// Gets the values of secrets. Asked as late as possible, and once for each secret, run and engine.

@@ -142,6 +142,9 @@ pub struct PendingAnswer {
     pub by: Answerer,
     /// When.
     pub at: Timestamp,
+    /// Until when a yes at a gate holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
 }
 
 /// Why a run could not be kept.

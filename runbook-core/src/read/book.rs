@@ -9,7 +9,8 @@ use super::reader::{Reader, better_identifier};
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;
 use crate::model::{
-    Input, InputType, Lock, OnConflict, OnFailure, Policy, RollbackMode, Runbook, Step, ValueTemplate,
+    Input, InputType, Lock, OnConflict, OnFailure, Policy, RollbackMode, Runbook, SecretSource, Step,
+    ValueTemplate,
 };
 use crate::source::{Span, Spanned};
 use crate::yaml::{Node, NodeKind};
@@ -75,13 +76,17 @@ impl Reader<'_> {
             inventory,
             vars,
             procedures,
-            secrets,
+            mut secrets,
             contacts,
             channels,
             policies,
             lint_exceptions,
             ..
         } = std::mem::take(&mut self.shared);
+        secrets.extend(inputs.iter().filter(|input| input.sensitive).map(|input| {
+            let name = Spanned::new(SecretSource::name_of_input(&input.name.value), input.name.span);
+            (name, SecretSource::Input(Box::new(input.clone())))
+        }));
         Some(Runbook {
             meta,
             inputs,
@@ -282,6 +287,7 @@ impl Reader<'_> {
             min: fields.get("min").and_then(|node| self.number(node, "`min`")),
             max: fields.get("max").and_then(|node| self.number(node, "`max`")),
             example: fields.get("example").map(Node::to_value),
+            sensitive: self.sensitive(&fields, what, r#type),
         };
         if let (Some(min), Some(max)) = (input.min, input.max)
             && min > max
@@ -312,6 +318,38 @@ impl Reader<'_> {
             }
         }
         Some(input)
+    }
+
+    /// Inputs of what is called by name.
+    pub(super) fn procedure_inputs(&mut self, node: &Node) -> Vec<Input> {
+        let mut inputs = self.inputs(node, "an input");
+        for input in inputs.iter_mut().filter(|input| input.sensitive) {
+            input.sensitive = false;
+            let message = "what a procedure is given is written into the log";
+            let problem = Diagnostic::error(Code::BAD_SENSITIVE_INPUT, input.name.span, message);
+            self.report(problem.help("use `secrets.name` where it is needed, and give nothing here"));
+        }
+        inputs
+    }
+
+    /// Whether the value of an input is a secret.
+    fn sensitive(&mut self, fields: &Fields<'_>, what: &str, r#type: InputType) -> bool {
+        if fields.get("sensitive").and_then(|node| self.bool(node, "`sensitive`")) != Some(true) {
+            return false;
+        }
+        let (message, help) = if what == "a field" {
+            let help = "declare it under `secrets`: `{name: {prompt: …}}`";
+            ("what a person enters in a step is written into the log".to_owned(), help.to_owned())
+        } else if r#type != InputType::String {
+            ("only a text can be kept secret".to_owned(), "write `type: string`".to_owned())
+        } else if let Some(key) = ["default", "options", "example"].into_iter().find(|key| fields.has(key)) {
+            (format!("`{key}` would show what is to be kept secret"), format!("remove `{key}`"))
+        } else {
+            return true;
+        };
+        let span = fields.value_span("sensitive");
+        self.report(Diagnostic::error(Code::BAD_SENSITIVE_INPUT, span, message).help(help));
+        false
     }
 
     /// Reports every option that could never be chosen.

@@ -33,6 +33,7 @@ pub(super) const RUNBOOK: &[Key] = &[
     ("groups", Now),
     ("contacts", Now),
     ("channels", Now),
+    ("roles", Now),
     ("policy", Now),
     ("defaults", Now),
     ("lock", Now),
@@ -61,7 +62,7 @@ pub(super) const INPUT: &[Key] = &[
     ("min", Now),
     ("max", Now),
     ("example", Now),
-    ("sensitive", Later),
+    ("sensitive", Now),
 ];
 
 pub(super) const DEFAULTS: &[Key] = &[
@@ -93,6 +94,7 @@ pub(super) const INVENTORY: &[Key] = &[
     ("groups", Now),
     ("contacts", Now),
     ("channels", Now),
+    ("roles", Now),
     ("policy", Now),
 ];
 
@@ -228,9 +230,9 @@ pub(super) const CONFIRM: &[Key] = &[
     ("message", Now),
     ("show", Now),
     ("phrase", Now),
-    ("roles", Later),
-    ("approvers_min", Later),
-    ("self", Later),
+    ("roles", Now),
+    ("approvers_min", Now),
+    ("self", Now),
     ("timeout", Now),
     ("on_timeout", Now),
 ];
@@ -240,8 +242,8 @@ pub(super) const MANUAL: &[Key] = &[
     ("checklist", Now),
     ("links", Now),
     ("fields", Now),
-    ("roles", Later),
-    ("timeout", Later),
+    ("roles", Now),
+    ("timeout", Now),
 ];
 
 pub(super) const WAIT: &[Key] = &[("for", Now), ("every", Now), ("within", Now)];

@@ -7,6 +7,7 @@ mod escalation;
 mod fields;
 mod flow;
 mod foreign;
+mod gate;
 mod judge;
 mod keys;
 mod meta;

@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) channels: Vec<(Spanned<String>, Channel)>,
     pub(super) policies: Vec<Policy>,
     pub(super) lint_exceptions: Vec<LintException>,
+    /// Who has which role.
+    pub(super) roles: Vec<(Spanned<String>, Vec<String>)>,
     /// Names of the files that are read, in the order in which they were begun.
     pub(super) files: Vec<String>,
     /// Those that are being read.
@@ -212,6 +214,9 @@ impl Reader<'_> {
         if let Some(node) = fields.get("secrets") {
             self.secrets(node);
         }
+        if let Some(node) = fields.get("roles") {
+            self.role_holders(node);
+        }
         self.people(fields);
         if let Some(node) = fields.get("policy") {
             let name = fields.get("name").and_then(Node::as_str).unwrap_or("inventory");
@@ -363,7 +368,7 @@ impl Reader<'_> {
         }
         let fields = self.fields(node, "a procedure", &[keys::PROCEDURE])?;
         procedure.title = fields.get("title").and_then(|node| self.text(node, "`title`"));
-        procedure.inputs = fields.get("inputs").map(|n| self.inputs(n, "an input")).unwrap_or_default();
+        procedure.inputs = fields.get("inputs").map(|n| self.procedure_inputs(n)).unwrap_or_default();
         self.enter_inputs(&procedure.inputs);
         procedure.vars = fields.get("vars").map(|node| self.vars(node)).unwrap_or_default();
         procedure.steps = self
@@ -443,7 +448,7 @@ impl Reader<'_> {
             }
         }
         let meta = self.metadata(&fields);
-        let inputs = fields.get("inputs").map(|node| self.inputs(node, "an input")).unwrap_or_default();
+        let inputs = fields.get("inputs").map(|node| self.procedure_inputs(node)).unwrap_or_default();
         let outside = self.enter_inputs(&inputs);
         vars.extend(fields.get("vars").map(|node| self.vars(node)).unwrap_or_default());
         self.defaults = match fields.get("defaults") {

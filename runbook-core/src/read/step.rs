@@ -7,11 +7,10 @@ use super::keys;
 use super::places::Place;
 use super::reader::{Reader, as_written, better_identifier};
 use crate::diag::{Code, Diagnostic};
-use crate::expr::{Expr, Template};
+use crate::expr::Expr;
 use crate::kind::RestoreKind;
 use crate::model::{
-    Action, Assertion, Confirm, CustomAction, Effect, Evidence, Manual, OnGateTimeout, Step, StepFailure,
-    StepSpec, TargetRef, ValueTemplate,
+    Action, Assertion, CustomAction, Effect, Evidence, Step, StepFailure, StepSpec, TargetRef, ValueTemplate,
 };
 use crate::source::{Span, Spanned};
 use crate::value::Value;
@@ -314,66 +313,6 @@ impl Reader<'_> {
                 });
             }
         }
-    }
-
-    fn confirm(&mut self, node: &Node) -> Option<Confirm> {
-        let plain = |message| Confirm {
-            message,
-            show: None,
-            phrase: None,
-            timeout: None,
-            on_timeout: OnGateTimeout::default(),
-        };
-        if let Some(scalar) = node.as_scalar() {
-            let is_switch = ["yes", "no", "on", "off"].contains(&scalar.text().to_lowercase().as_str());
-            if scalar.is_plain() && (is_switch || scalar.resolve().is_boolean()) {
-                self.report(
-                    Diagnostic::error(
-                        Code::WRONG_TYPE,
-                        node.span,
-                        "`confirm` is the question to ask, not a switch",
-                    )
-                    .help("write what the person agrees to: `confirm: Restart the service?`"),
-                );
-                return None;
-            }
-            return self.template(node, "`confirm`").map(plain);
-        }
-        let fields = self.fields(node, "`confirm`", &[keys::CONFIRM])?;
-        let message =
-            self.require(&fields, "message", "`confirm`").and_then(|node| self.template(node, "`message`"));
-        let words = [("deny", OnGateTimeout::Deny), ("fail", OnGateTimeout::Fail)];
-        let confirm = Confirm {
-            show: fields.get("show").and_then(|node| self.template(node, "`show`")),
-            phrase: fields.get("phrase").and_then(|node| self.template(node, "`phrase`")),
-            timeout: fields.get("timeout").and_then(|node| self.duration(node, "`timeout`")),
-            on_timeout: fields
-                .get("on_timeout")
-                .and_then(|node| self.word(node, "`on_timeout`", &words))
-                .unwrap_or_default(),
-            ..plain(Template::default())
-        };
-        Some(Confirm { message: message?, ..confirm })
-    }
-
-    fn manual(&mut self, node: &Node) -> Option<Manual> {
-        if node.as_scalar().is_some() {
-            let instructions = self.template(node, "`manual`")?;
-            return Some(Manual {
-                instructions,
-                checklist: Vec::new(),
-                links: Vec::new(),
-                fields: Vec::new(),
-            });
-        }
-        let fields = self.fields(node, "`manual`", &[keys::MANUAL])?;
-        let instructions = self
-            .require(&fields, "instructions", "`manual`")
-            .and_then(|node| self.template(node, "`instructions`"));
-        let checklist = fields.get("checklist").map(|n| self.templates(n, "`checklist`")).unwrap_or_default();
-        let links = self.links(&fields);
-        let fields = fields.get("fields").map(|node| self.inputs(node, "a field")).unwrap_or_default();
-        Some(Manual { instructions: instructions?, checklist, links, fields })
     }
 
     fn assertions(&mut self, node: &Node) -> Vec<Assertion> {

@@ -323,15 +323,19 @@ pub fn gate_question(
         return Err(RenderError("this step has no gate".to_owned()));
     };
     let text = |template: &Option<Template>| template.as_ref().map(|t| t.render_text(scope)).transpose();
+    let effect = plan.gate_effect(node);
     let mut question = GateQuestion {
         message: confirm.message.render_text(scope)?,
         action: rendered.shown.clone(),
         target: rendered.target.name.clone(),
-        effect: gate_effect(plan, node),
+        effect,
         undo: node.rollback.iter().map(|id| undo_line(plan, *id)).collect(),
         show: text(&confirm.show)?,
         preview: None,
         phrase: text(&confirm.phrase)?,
+        roles: confirm.roles.clone(),
+        approvers_min: confirm.approvers_min,
+        by_others: !confirm.allows_requester(effect),
         irreversible: node.spec.irreversible,
         asked_by: node.asked_by.clone(),
         digest: String::new(),
@@ -339,12 +343,6 @@ pub fn gate_question(
     let all = json!([rendered.digest, serde_json::to_value(&question).unwrap_or(Value::Null)]);
     question.digest = sha256(&all.to_string());
     Ok(question)
-}
-
-/// A gate before a group is a gate before everything in it.
-fn gate_effect(plan: &Plan, node: &Node) -> crate::model::Effect {
-    let inside = node.children.iter().map(|id| gate_effect(plan, plan.node(*id)));
-    inside.fold(node.spec.effect, std::cmp::max)
 }
 
 fn undo_line(plan: &Plan, id: NodeId) -> String {

@@ -189,12 +189,18 @@ impl Walk {
                 };
                 let digest = question.digest.clone();
                 let by = Answerer::engine("dry run");
-                self.answer(Event::GateDecided { node, decision: Decision::Approve, digest, by });
+                let decision = Decision::Approve;
+                self.answer(Event::GateDecided { node, decision, digest, by, expires: None });
             }
             Want::Act(node, attempt) => self.act(node, attempt),
             Want::AskManual(node) => {
                 self.note(node, Verdict::WouldRun, None);
-                self.answer(ended(node, self.machine.state().node(node).attempt + 1));
+                let mut result = Box::new(StepResult::success());
+                if let Action::Manual(manual) = &self.plan_node(node).spec.action {
+                    result.by = Some(Answerer::of_manual(manual, "engine", "dry run"));
+                }
+                let attempt = self.machine.state().node(node).attempt + 1;
+                self.answer(Event::Ended { node, attempt, result });
             }
             // Time does not really pass, and nobody is told.
             Want::Escalate(level) => {
@@ -460,6 +466,9 @@ impl Walk {
             show: None,
             preview: None,
             phrase: None,
+            roles: Vec::new(),
+            approvers_min: 1,
+            by_others: false,
             irreversible: node.spec.irreversible,
             asked_by: node.asked_by.clone(),
             digest: String::new(),

@@ -9,7 +9,7 @@ use crate::expr::{Expr, unusable};
 use crate::ids::NodeId;
 use crate::kind::Target;
 use crate::model::Action;
-use crate::plan::{Frame, FrameId, FrameKind, Plan};
+use crate::plan::{Frame, FrameId, FrameKind, Plan, sensitive_inputs};
 use crate::run::State;
 use crate::value::{Object, Value};
 
@@ -105,12 +105,15 @@ impl Scopes {
         expressions: impl IntoIterator<Item = &'e Expr>,
     ) -> Object {
         let mut scope = Object::new();
-        let given = match plan.call_around(frame).map(|frame| &frame.kind) {
-            Some(FrameKind::Call { given: Some((inputs, vars)), .. }) => (inputs, vars),
-            _ => (&plan.inputs, &plan.vars),
+        let (inputs, vars) = match plan.call_around(frame).map(|frame| &frame.kind) {
+            Some(FrameKind::Call { given: Some((inputs, vars)), .. }) => (inputs.clone(), vars),
+            _ => {
+                let own = plan.inputs.iter().map(|(name, value)| (name.clone(), value.clone()));
+                (own.chain(sensitive_inputs(&self.secrets)).collect(), &plan.vars)
+            }
         };
-        scope.insert("inputs".into(), Value::Object(given.0.clone()));
-        scope.insert("vars".into(), Value::Object(given.1.clone()));
+        scope.insert("inputs".into(), Value::Object(inputs));
+        scope.insert("vars".into(), Value::Object(vars.clone()));
         scope.insert("env".into(), Value::Object(plan.env.clone()));
         scope.insert("run".into(), Value::Object(self.run.clone()));
         if !self.secrets.is_empty() {

@@ -46,6 +46,10 @@ fn line(plan: &Plan, entry: &Entry) -> Option<Line> {
         }
         Event::Condition { holds: true, .. } | Event::Expanded { .. } | Event::Called { .. } => return None,
         Event::Condition { .. } => (None, "skipped: its condition does not hold".to_owned(), Tone::Quiet),
+        Event::SecretSeen { changed: false, .. } => return None,
+        Event::SecretSeen { name, .. } => {
+            (None, format!("the secret `{name}` is another one than before"), Tone::Quiet)
+        }
         Event::Unusable { reason, .. } => (None, format!("cannot be carried out: {reason}"), Tone::Bad),
         Event::Refused { reason, .. } => (None, format!("not allowed: {reason}"), Tone::Bad),
         Event::Checked { stage, checks, .. } => {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::captured::Captured;
+use super::gate::{Answerer, Decision, GateQuestion};
 use crate::ids::NodeId;
 use crate::plan::Item;
 use crate::value::{Duration, Object, Value};
@@ -84,6 +85,9 @@ pub enum Event {
         digest: String,
         /// Who and how.
         by: Answerer,
+        /// Until when a yes holds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<Timestamp>,
     },
     /// Nobody answered at a gate in time.
     GateExpired {
@@ -168,6 +172,16 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         late: Option<Duration>,
     },
+    /// A secret was read for the first time, or has another value than before.
+    SecretSeen {
+        /// Its name.
+        name: String,
+        /// What can be recognised of it again.
+        mark: SecretMark,
+        /// Whether it is another one than the run has used before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        changed: bool,
+    },
     /// Whether completed work is undone.
     RollbackDecided {
         /// The decision.
@@ -222,6 +236,7 @@ impl Event {
             Event::Chosen { .. } => "chosen",
             Event::TimedOut { .. } => "timed_out",
             Event::Escalated { .. } => "escalated",
+            Event::SecretSeen { .. } => "secret_seen",
             Event::RollbackDecided { .. } => "rollback_decided",
             Event::Interrupted { .. } => "interrupted",
             Event::Suspended { .. } => "suspended",
@@ -250,6 +265,7 @@ impl Event {
             Event::Attached { .. }
             | Event::BookChecked { .. }
             | Event::Escalated { .. }
+            | Event::SecretSeen { .. }
             | Event::RollbackDecided { .. }
             | Event::Interrupted { .. }
             | Event::Suspended { .. }
@@ -294,71 +310,6 @@ impl CheckOutcome {
     /// Whether it stands in the way.
     pub fn refuses(&self) -> bool {
         !self.passed && !self.warn_only
-    }
-}
-
-/// What is asked at a gate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct GateQuestion {
-    /// The question.
-    pub message: String,
-    /// The rendered action, as text for people.
-    pub action: String,
-    /// Where it acts.
-    pub target: String,
-    /// What it may do to the world.
-    pub effect: crate::model::Effect,
-    /// What would undo it, for people.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub undo: Vec<String>,
-    /// What its author wants to be seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub show: Option<String>,
-    /// What it would change, as far as that could be seen when the question was asked. Not under the digest:
-    /// the decision is for the action.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preview: Option<String>,
-    /// A text that must be typed to agree.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phrase: Option<String>,
-    /// Whether it is a point of no return.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub irreversible: bool,
-    /// The policies that want it to be asked; no blanket consent covers that.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub asked_by: Vec<String>,
-    /// Digest over the rendered action, target, inputs and everything shown: what is approved is what runs.
-    pub digest: String,
-}
-
-/// Yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// It may happen.
-    Approve,
-    /// It may not.
-    Deny,
-}
-
-/// Who answered, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answerer {
-    /// Their name: an operating-system user, or `engine` for what follows from a rule.
-    pub who: String,
-    /// The way: `terminal`, `--yes`, `--approve`, `runbook approve`, `rollback: auto`, ….
-    pub how: String,
-}
-
-impl Answerer {
-    /// `who`, by way of `how`.
-    pub fn new(who: impl Into<String>, how: impl Into<String>) -> Self {
-        Answerer { who: who.into(), how: how.into() }
-    }
-
-    /// The engine itself, because of `rule`.
-    pub fn engine(rule: impl Into<String>) -> Self {
-        Self::new("engine", rule)
     }
 }
 
@@ -409,6 +360,15 @@ pub struct NotTold {
     pub to: String,
     /// Why, for people.
     pub reason: String,
+}
+
+/// What a log keeps of a secret: enough to notice another value, too little to find the value by trying.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretMark {
+    /// Random, in hex.
+    pub salt: String,
+    /// The first 16 bits of the salted digest, in hex: of 65 536 other values one has the same.
+    pub digest: String,
 }
 
 /// How an action ended, without judging whether that is good.

@@ -199,6 +199,7 @@ impl Machine {
 
     pub(super) fn enter_action(&mut self, id: NodeId, work: &mut Work) {
         if !self.plan().node(id).spec.action.is_group() {
+            self.node_mut(id).ready_since.get_or_insert(work.at);
             return self.set_phase(id, Phase::Ready { not_before: None });
         }
         let order = self.state.orders;

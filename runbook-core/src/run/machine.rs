@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::escalation::Fired;
-use super::event::{CheckStage, Choice, Decision, Ending, Entry, Event, Resolution, StepResult, Undoing};
+use super::event::{CheckStage, Choice, Ending, Entry, Event, Resolution, StepResult, Undoing};
 use super::flow::Work;
+use super::gate::Decision;
 use super::state::{Container, ContainerState, Doubt, End, NodeState, Phase, Stage, State};
 use crate::ids::NodeId;
 use crate::model::{Action, StepFailure};
@@ -56,6 +57,8 @@ impl Machine {
             abandoned: None,
             suspended: Vec::new(),
             finished: None,
+            requester: None,
+            secrets: Default::default(),
             started: None,
             updated: None,
             seq: 0,
@@ -107,7 +110,7 @@ impl Machine {
 
     fn take(&mut self, entry: &Entry, work: &mut Work) {
         match &entry.event {
-            Event::Attached { .. } => self.attached(work),
+            Event::Attached { by, .. } => self.attached(by, work),
             Event::BookChecked { checks } => {
                 self.state.book.clone_from(checks);
                 self.state.stage = Stage::Body;
@@ -125,24 +128,14 @@ impl Machine {
                 self.node_mut(*node).checks.clone_from(checks);
                 self.checked(*node, *stage, work);
             }
-            Event::GateOpened { node, question } => {
-                self.node_mut(*node).approved = None;
-                self.set_phase(*node, Phase::Gate { question: Box::new(question.clone()), since: entry.at });
-            }
-            Event::GateDecided { node, decision: Decision::Approve, digest, by } => {
-                self.node_mut(*node).approved = Some((digest.clone(), by.clone()));
-                self.enter_action(*node, work);
+            Event::GateOpened { node, question } => self.gate_opened(*node, question, entry.at),
+            Event::GateDecided { node, decision: Decision::Approve, digest, by, expires } => {
+                self.gate_approved(*node, digest, by, *expires, work);
             }
             Event::GateDecided { node, decision: Decision::Deny, by, .. } => {
-                let reason = format!("denied by {} ({})", by.who, by.how);
-                self.end_badly(*node, End::Denied, reason, work);
+                self.gate_denied(*node, by, work);
             }
-            Event::GateExpired { node } => {
-                let denies = self.plan.node(*node).spec.confirm.as_ref();
-                let denies = denies.is_some_and(|c| c.on_timeout == crate::model::OnGateTimeout::Deny);
-                let end = if denies { End::Denied } else { End::Failed };
-                self.end_badly(*node, end, "nobody answered in time".to_owned(), work);
-            }
+            Event::GateExpired { node } => self.gate_expired(*node, work),
             Event::Started { node, attempt, .. } => {
                 self.begin_attempt(*node, *attempt, work);
                 self.set_phase(*node, Phase::Acting);
@@ -182,6 +175,9 @@ impl Machine {
                 escalation.over |= *over;
                 escalation.progress = false;
             }
+            Event::SecretSeen { name, mark, .. } => {
+                self.state.secrets.insert(name.clone(), mark.clone());
+            }
             Event::RollbackDecided { decision, .. } => {
                 self.state.undo = Some(*decision);
                 if self.state.finished.is_some() && *decision == Undoing::Begin {
@@ -216,8 +212,9 @@ impl Machine {
     }
 
     /// An engine took the run. What was under way when the last one was lost is in doubt.
-    fn attached(&mut self, work: &mut Work) {
+    fn attached(&mut self, by: &str, work: &mut Work) {
         if self.state.started.is_none() {
+            self.state.requester = Some(by.to_owned());
             self.state.started = Some(work.at);
             if self.plan.preconditions.is_empty() && self.plan.lock.is_none() {
                 self.state.stage = Stage::Body;
@@ -404,9 +401,7 @@ impl Machine {
 
     fn chosen(&mut self, id: NodeId, choice: Choice, work: &mut Work) {
         match choice {
-            // What has not acted begins again at its first question; nothing before the effect is skipped.
-            Choice::Retry if self.state.node(id).attempt == 0 => self.begin(id, work),
-            Choice::Retry => self.enter_gate(id, work),
+            Choice::Retry => self.once_more(id, work),
             Choice::Skip => {
                 self.node_mut(id).tolerated = true;
                 self.finish_failed(id, work);
@@ -420,6 +415,19 @@ impl Machine {
                 }
             }
             Choice::Stop => self.finish_failed(id, work),
+        }
+    }
+
+    /// A person has a failed step tried again. A yes is for one try and what its author repeats; this is another.
+    fn once_more(&mut self, id: NodeId, work: &mut Work) {
+        let node = self.node_mut(id);
+        node.approved = None;
+        node.asked.open = None;
+        node.ready_since = None;
+        // What has not acted begins again at its first question; nothing before the effect is skipped.
+        match node.attempt {
+            0 => self.begin(id, work),
+            _ => self.enter_gate(id, work),
         }
     }
 

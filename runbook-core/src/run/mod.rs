@@ -6,6 +6,7 @@ mod captured;
 mod escalation;
 mod event;
 mod flow;
+mod gate;
 mod groups;
 mod invariants;
 mod machine;
@@ -17,9 +18,10 @@ mod wants;
 pub use captured::Captured;
 pub use escalation::{Escalations, Fired};
 pub use event::{
-    Answerer, CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, GateQuestion, NotTold,
-    Resolution, StepResult, Undoing,
+    CheckOutcome, CheckStage, Choice, Ending, Entry, Event, NotTold, Resolution, SecretMark, StepResult,
+    Undoing,
 };
+pub use gate::{Answerer, Approval, Asked, Decision, GateQuestion, NotEntitled};
 pub use machine::Machine;
 pub use outcome::Outcome;
 pub use state::{Doubt, End, NodeState, Phase, Stage, State, Status};

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::escalation::Escalations;
-use super::event::{Answerer, CheckOutcome, CheckStage, GateQuestion, StepResult, Undoing};
+use super::event::{CheckOutcome, CheckStage, SecretMark, StepResult, Undoing};
+use super::gate::{Answerer, Asked, GateQuestion};
 use super::outcome::Outcome;
 use crate::ids::NodeId;
 
@@ -30,6 +31,10 @@ pub struct State {
     pub suspended: Vec<NodeId>,
     /// How it came to rest.
     pub finished: Option<Outcome>,
+    /// Who started it.
+    pub requester: Option<String>,
+    /// What is remembered of the secrets it has used.
+    pub secrets: BTreeMap<String, SecretMark>,
     /// When its first engine took it.
     pub started: Option<Timestamp>,
     /// When its last entry was written.
@@ -92,8 +97,12 @@ pub struct NodeState {
     pub reason: Option<String>,
     /// The latest answers to its checks.
     pub checks: Vec<CheckOutcome>,
-    /// What was approved, and by whom.
+    /// What was approved, and by whom last.
     pub approved: Option<(String, Answerer)>,
+    /// What was asked at its gate, and who has agreed.
+    pub asked: Asked,
+    /// Since when it may act, or a person is asked to.
+    pub ready_since: Option<Timestamp>,
     /// Whether its failure does not matter to the run.
     pub tolerated: bool,
     /// How often a person has chosen what its failure means.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::event::{CheckStage, Choice, Ending, Event, Undoing};
+use super::gate::Answerer;
 use super::machine::{Machine, after};
 use super::outcome::Outcome;
 use super::state::{Container, Doubt, End, Phase, Stage};
@@ -34,6 +35,8 @@ pub enum Want {
     Act(NodeId, u32),
     /// Ask a person to carry it out ([`Event::Ended`]).
     AskManual(NodeId),
+    /// The time of a person who carries it out is up ([`Event::Ended`]).
+    ExpireManual(NodeId),
     /// A pause is over ([`Event::Ended`]).
     EndWait(NodeId, u32),
     /// Stop an action that is under way; it still ends with [`Event::Ended`].
@@ -112,11 +115,17 @@ impl Machine {
                     None => wants.push(Want::AskGate(id)),
                 }
             }
+            // A yes that came too long ago is none.
+            Phase::Ready { .. } if self.approved_until(id).is_some_and(|end| now >= end) => {
+                wants.push(Want::OpenGate(id));
+            }
+            Phase::Ready { .. } if matches!(spec.action, Action::Manual(_)) => match self.manual_until(id) {
+                Some(end) if now >= end => wants.push(Want::ExpireManual(id)),
+                Some(end) => wants.extend([Want::AskManual(id), Want::Wake(end)]),
+                None => wants.push(Want::AskManual(id)),
+            },
             Phase::Ready { not_before } => {
-                let act = match spec.action {
-                    Action::Manual(_) => Want::AskManual(id),
-                    _ => Want::Act(id, node.attempt + 1),
-                };
+                let act = Want::Act(id, node.attempt + 1);
                 wants.push(due(not_before.unwrap_or(Timestamp::MIN), act));
             }
             Phase::Acting => {
@@ -275,11 +284,9 @@ impl Machine {
                         ),
                 )
             }
-            Event::GateDecided { node, digest, .. } => match phase(node) {
-                Some(Phase::Gate { question, .. }) if question.digest == *digest => Ok(()),
-                Some(Phase::Gate { .. }) => Err("the answer is for something else than what is asked now"),
-                _ => fits(false),
-            },
+            Event::GateDecided { node, decision, digest, by, expires } => {
+                self.may_decide(*node, *decision, digest, by, *expires)
+            }
             Event::GateExpired { node } => {
                 let spec = known(node).then(|| &self.plan().node(*node).spec);
                 let limited =
@@ -312,7 +319,8 @@ impl Machine {
                 // What has no effect of its own, or did not begin, ends without a start.
                 Some(Phase::Ready { .. }) => fits(
                     state.node(*node).attempt + 1 == *attempt
-                        && (self.is_own(*node) || result.ending == Ending::NotStarted),
+                        && (self.is_own(*node) || result.ending == Ending::NotStarted)
+                        && self.may_say(*node, result.ending, result.by.as_ref()),
                 ),
                 _ => fits(false),
             },
@@ -341,10 +349,20 @@ impl Machine {
                 true => Ok(()),
                 false => Err("this level is not the next one"),
             },
+            Event::SecretSeen { .. } => Ok(()),
             Event::RollbackDecided { .. } => fits(state.stage == Stage::Deciding),
             Event::Interrupted { .. } => fits(state.stage <= Stage::Body && state.interrupted.is_none()),
             Event::Suspended { waiting } => fits(waiting.iter().all(known)),
             Event::Finished { outcome, .. } => fits(state.stage == Stage::Over && *outcome == self.outcome()),
+        }
+    }
+
+    /// Whether a manual step may end like this, said by `by`; other steps end as they end.
+    fn may_say(&self, id: NodeId, ending: Ending, by: Option<&Answerer>) -> bool {
+        let Action::Manual(manual) = &self.plan().node(id).spec.action else { return true };
+        match by {
+            Some(by) => manual.may_answer(&by.who, &by.roles),
+            None => manual.roles.is_empty() || (ending == Ending::TimedOut && manual.timeout.is_some()),
         }
     }
 

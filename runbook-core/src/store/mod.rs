@@ -4,12 +4,14 @@
 
 mod chain;
 mod claim;
+mod export;
 mod memory;
 mod name;
 mod sqlite;
 
 pub use chain::{Link, chain_hash, verify_chain};
 pub use claim::{is_alive, this_process};
+pub use export::{BrokenLog, EXPORT_FORMAT, WholeLog, export_log, verify_export};
 pub use memory::MemoryStore;
 pub use name::{new_run_id, resolve};
 pub use sqlite::{CommitHook, SqliteStore};

@@ -66,7 +66,12 @@ impl<'c> Checker<'c> {
     }
 
     fn missing_inputs(&mut self, suite: &Suite, case: &Case) {
-        for input in self.runbook.inputs.iter().filter(|input| input.required && input.default.is_none()) {
+        for input in self
+            .runbook
+            .inputs
+            .iter()
+            .filter(|input| input.required && input.default.is_none() && !input.sensitive)
+        {
             let name = &input.name.value;
             if !super::inputs(suite, case).any(|(given, _)| given.value == *name) {
                 let message = format!("the test `{}` gives no value for the input `{name}`", case.name.value);

@@ -85,8 +85,16 @@ impl Approver for ScriptedApprover {
             Ask::Doubt { node, .. } => format!("doubt {}", key(*node)),
             Ask::Rollback { .. } => "rollback".to_owned(),
         };
+        let roles = match ask {
+            Ask::Gate { question, .. } => &question.roles[..],
+            Ask::Manual { manual, .. } => &manual.roles[..],
+            _ => &[],
+        };
+        // They have whatever role is asked for.
+        let by =
+            Answerer::new(self.who.clone(), "script").with_roles(roles.iter().map(|role| role.name.clone()));
         let reply = locked(&self.answers).get_mut(&question).and_then(VecDeque::pop_front);
         locked(&self.asked).push(question);
-        Some((reply?, Answerer::new(self.who.clone(), "script")))
+        Some((reply?, by))
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::world::after;
 use crate::ids::NodeId;
-use crate::model::{Answer, AnswerValue, AnswerWord, Manual};
+use crate::model::{Answer, AnswerValue, AnswerWord, Manual, somebody_with};
 use crate::plan::Plan;
 use crate::port::{Approver, Ask, Clock, Reply};
 use crate::run::{Answerer, Choice, Decision, Resolution, Undoing};
@@ -159,7 +159,7 @@ impl Approver for Desk {
                 told.manual.push(key.to_owned());
             }
         }
-        let by = || Answerer::new("test", "answers");
+        let by = || somebody(ask);
         let fails = matches!(&self.otherwise, Otherwise::Agreeable(Some(fails)) if fails == key);
         let scripted = match ask {
             Ask::Manual { .. } if fails => None,
@@ -167,9 +167,14 @@ impl Approver for Desk {
         };
         let Some(answer) = scripted else { return Some((self.by_itself(key, ask)?, by())) };
         if answer.word == AnswerWord::Silent {
-            let waits = node_of(ask).and_then(|node| plan.node(node).spec.confirm.as_ref()?.timeout);
-            if matches!(ask, Ask::Gate { .. }) && waits.is_some() {
-                // Somebody is there and says nothing, until the gate's time is up.
+            let spec = node_of(ask).map(|node| &plan.node(node).spec);
+            let waits = match ask {
+                Ask::Gate { .. } => spec.and_then(|spec| spec.confirm.as_ref()?.timeout),
+                Ask::Manual { manual, .. } => manual.timeout,
+                _ => None,
+            };
+            if waits.is_some() {
+                // Somebody is there and says nothing, until the time is up.
                 std::future::pending::<()>().await;
             }
             return None;
@@ -179,6 +184,24 @@ impl Approver for Desk {
         }
         Some((reply(ask, &answer)?, by()))
     }
+}
+
+/// Somebody who may answer: scripted people have every role, and each yes at a gate is another person's.
+fn somebody(ask: &Ask) -> Answerer {
+    let (who, roles) = match ask {
+        Ask::Gate { question, approvals, requester, .. } => {
+            let agreed = approvals.iter().map(|one| one.by.who.as_str());
+            let others: Vec<&str> = agreed.chain(requester.as_deref()).collect();
+            let name = match approvals.len() {
+                0 => "test".to_owned(),
+                before => format!("test {}", before + 1),
+            };
+            somebody_with(&question.roles, &name, &others)
+        }
+        Ask::Manual { manual, .. } => somebody_with(&manual.roles, "test", &[]),
+        _ => ("test".to_owned(), Vec::new()),
+    };
+    Answerer::new(who, "answers").with_roles(roles)
 }
 
 fn node_of(ask: &Ask) -> Option<NodeId> {

@@ -68,7 +68,7 @@ async fn carry_out(
         .stand_in(Arc::new(cast.world.at(Arc::clone(&time))) as Arc<dyn StandIn>)
         .approver(Arc::new(cast.people.at(Arc::clone(&time))) as Arc<dyn Approver>)
         .clock(time)
-        .identity("test");
+        .identity("tester");
     for kind in kinds.action_keys().filter_map(|key| kinds.action(key)) {
         builder = builder.executor(Arc::new(Shown(Arc::clone(kind))));
     }

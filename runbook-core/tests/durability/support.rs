@@ -185,7 +185,7 @@ impl Place {
         let store = self.store();
         let run = only_run(&store).await.unwrap();
         let by = Answerer::new("ann", "test");
-        let answer = PendingAnswer { token, reply, by, at: Timestamp::now() };
+        let answer = PendingAnswer { token, reply, by, at: Timestamp::now(), expires: None };
         assert!(store.leave_answer(&run, &answer).await.unwrap());
     }
 

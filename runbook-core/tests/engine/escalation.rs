@@ -215,7 +215,7 @@ async fn a_suspended_run_fires_late_and_each_level_once() {
         other => panic!("{other:?}"),
     };
     let yes = runbook_core::port::Reply::Gate { decision: Decision::Approve };
-    assert!(scene.bench.leave(end.id(), gate_token("recover", &digest), yes).await);
+    assert!(scene.bench.leave(end.id(), gate_token("recover", 1, &digest, 1), yes).await);
     let end = scene.resume(&end).await;
     assert_eq!(end.outcome(), "succeeded");
     scene.clock.advance(minutes(600));

@@ -170,7 +170,13 @@ impl Bench {
     }
 
     pub(crate) async fn leave(&self, run: &RunId, token: String, reply: Reply) -> bool {
-        let answer = PendingAnswer { token, reply, by: Answerer::new("bob", "test"), at: Timestamp::now() };
+        let answer = PendingAnswer {
+            token,
+            reply,
+            by: Answerer::new("bob", "test"),
+            at: Timestamp::now(),
+            expires: None,
+        };
         self.store.leave_answer(run, &answer).await.unwrap()
     }
 

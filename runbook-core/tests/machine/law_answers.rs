@@ -5,16 +5,16 @@ use runbook_core::ids::NodeId;
 use runbook_core::plan::Item;
 use runbook_core::run::{
     CheckOutcome, CheckStage, Choice, Decision, Ending, Entry, Event, Machine, Outcome, Resolution,
-    StepResult, Undoing,
+    SecretMark, StepResult, Undoing,
 };
 
 use crate::cases::{for_plans, for_runs};
 use crate::law;
-use crate::world::{World, attached, me, question, run};
+use crate::world::{World, attached, me, person, question, run};
 
 /// Any event at all, about any node, for `number`.
 fn any_event(number: u16, nodes: usize) -> Event {
-    let (kind, rest) = (number % 22, usize::from(number / 22));
+    let (kind, rest) = (number % 23, usize::from(number / 23));
     // One past the end too: a node that does not exist.
     let node = NodeId::from_index(rest % (nodes + 1));
     let rest = rest / (nodes + 1);
@@ -39,8 +39,14 @@ fn any_event(number: u16, nodes: usize) -> Event {
         2 => Event::Condition { node, holds: rest.is_multiple_of(2) },
         3 => Event::Unusable { node, reason: "r".into() },
         4 | 5 => Event::Checked { node, stage: stages[rest % 3], checks },
-        6 => Event::GateOpened { node, question: question("d".into()) },
-        7 => Event::GateDecided { node, decision: Decision::Approve, digest: "d".into(), by: me() },
+        6 => Event::GateOpened { node, question: question(format!("d{}", rest % 2)) },
+        7 => Event::GateDecided {
+            node,
+            decision: Decision::Approve,
+            digest: format!("d{}", rest % 2),
+            by: person(rest % 4),
+            expires: None,
+        },
         8 => Event::GateExpired { node },
         9 => Event::Started { node, attempt, digest: "d".into() },
         10 | 11 => Event::Ended { node, attempt, result },
@@ -52,6 +58,11 @@ fn any_event(number: u16, nodes: usize) -> Event {
         17 => Event::Suspended { waiting: vec![node] },
         18 => Event::Expanded { node, items: vec![Item { value: attempt.into(), target: None }; rest % 4] },
         19 => Event::Called { node, inputs: Default::default(), vars: Default::default() },
+        22 => Event::SecretSeen {
+            name: "token".into(),
+            mark: SecretMark { salt: "s".into(), digest: "d".into() },
+            changed: rest.is_multiple_of(2),
+        },
         20 => Event::Checked { node, stage: CheckStage::Goal, checks },
         _ => Event::Finished { outcome: outcomes[rest % 4], outputs: Default::default() },
     }

@@ -62,8 +62,18 @@ fn due(trace: &Trace, end: usize, want: &Want) -> Option<Timestamp> {
             Some(after(begun.unwrap(), pause))
         }
         Want::ExpireGate(id) => {
-            let opened = latest(trace, end, |e| matches!(e, Event::GateOpened { node, .. } if node == id));
-            Some(after(opened.unwrap(), trace.plan.node(*id).spec.confirm.as_ref().unwrap().timeout.unwrap()))
+            let asked = crate::law_gates::asked(trace, *id, end);
+            Some(after(
+                asked.since.unwrap(),
+                trace.plan.node(*id).spec.confirm.as_ref().unwrap().timeout.unwrap(),
+            ))
+        }
+        Want::ExpireManual(id) => {
+            let Action::Manual(manual) = &trace.plan.node(*id).spec.action else { return None };
+            Some(after(
+                crate::law_gates::asked(trace, *id, end).to_do_since.unwrap(),
+                manual.timeout.unwrap(),
+            ))
         }
         Want::TimeOut(id) => {
             let opened = trace.states[..end].iter().position(|state| state.node(*id).attempt > 0);
@@ -121,9 +131,17 @@ fn what_has_a_limit_is_watched() {
                         let begun = state.node(id).started.unwrap();
                         failed || known(after(begun, limit), Want::TimeOut(id))
                     }
-                    (Phase::Gate { since, .. }, _, Some(confirm)) => {
-                        confirm.timeout.is_none_or(|limit| known(after(*since, limit), Want::ExpireGate(id)))
-                    }
+                    (Phase::Gate { .. }, _, Some(confirm)) => confirm.timeout.is_none_or(|limit| {
+                        let since = crate::law_gates::asked(trace, id, i).since.unwrap();
+                        known(after(since, limit), Want::ExpireGate(id))
+                    }),
+                    (Phase::Ready { .. }, _, _) => match &node.spec.action {
+                        Action::Manual(manual) => manual.timeout.is_none_or(|limit| {
+                            let since = crate::law_gates::asked(trace, id, i).to_do_since.unwrap();
+                            known(after(since, limit), Want::ExpireManual(id))
+                        }),
+                        _ => true,
+                    },
                     _ => true,
                 };
                 law!(trace, watched, "before entry {}: nobody watches {}", i + 1, node.key);

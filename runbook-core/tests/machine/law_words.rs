@@ -174,6 +174,7 @@ fn answers_for_something_else_are_refused() {
                             decision: Decision::Approve,
                             digest: "of something else".into(),
                             by: me(),
+                            expires: None,
                         },
                     ],
                     _ => vec![ended(now), started(now + 1)],

@@ -8,6 +8,7 @@ mod bulk;
 mod cases;
 mod law_answers;
 mod law_escalation;
+mod law_gates;
 mod law_groups;
 mod law_order;
 mod law_outcome;

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use proptest::prelude::*;
 use runbook_core::ids::NodeId;
 use runbook_core::model::{
-    Action, Call, Check, Confirm, Each, Level, Over, Remedies, Retry, RollbackMode, Rollout, Share,
-    StepFailure, StepSpec,
+    Action, Call, Check, Confirm, Each, Effect, Level, Over, Remedies, Requester, Retry, Role as Of,
+    RollbackMode, Rollout, Share, StepFailure, StepSpec,
 };
 use runbook_core::plan::{Frame, FrameId, FrameKind, Node, Plan, PlanEscalation, Role};
 use runbook_core::source::{Span, Spanned};
@@ -363,6 +363,19 @@ impl Rough {
         }
     }
 
+    fn manual(&self) -> Action {
+        let mut action: Action = serde_json::from_value(json!({"manual": {"instructions": []}})).unwrap();
+        if let Action::Manual(manual) = &mut action {
+            if self.rare(61, 1) {
+                manual.timeout = Some(self.seconds(20));
+            }
+            if self.rare(62, 1) {
+                manual.roles = vec![Of { name: "dba".to_owned(), people: None }];
+            }
+        }
+        action
+    }
+
     /// Whether bits `at..` say so; false in the simplest step.
     fn rare(&self, at: u32, mask: u64) -> bool {
         self.bits >> at & mask == mask
@@ -381,7 +394,7 @@ impl Rough {
             }
         } else {
             match self.kind % 16 {
-                12 => spec.action = serde_json::from_value(json!({"manual": {"instructions": []}})).unwrap(),
+                12 => spec.action = self.manual(),
                 13 => spec.action = Action::Wait(self.seconds(20)),
                 14 => spec.action = Action::Assert(Vec::new()),
                 15 => spec.action = Action::Set(Vec::new()),
@@ -411,7 +424,21 @@ impl Rough {
             if self.rare(15, 1) {
                 confirm.on_timeout = runbook_core::model::OnGateTimeout::Fail;
             }
+            if self.rare(59, 1) {
+                confirm.approvers_min = 2;
+            }
+            if self.rare(62, 1) {
+                // Half of the roles name their people, who are not those that somebody vouches for.
+                let people = self.rare(39, 1).then(|| vec!["boris".to_owned(), "anna".to_owned()]);
+                confirm.roles = vec![Of { name: "dba".to_owned(), people }];
+            }
+            if self.rare(63, 1) {
+                confirm.requester = Some(Requester::Forbid);
+            }
             spec.confirm = Some(confirm);
+        }
+        if self.rare(29, 1) {
+            spec.effect = Effect::Destroy;
         }
         if self.rare(16, 3) {
             spec.verify = vec![check()];

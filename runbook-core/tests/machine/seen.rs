@@ -11,7 +11,7 @@ use runbook_core::run::{Choice, Doubt, End, Ending, Event, Outcome, Phase, Stage
 use crate::cases::for_many_runs;
 use crate::trace::{Trace, ended_badly};
 
-const OFTEN: [&str; 45] = [
+const OFTEN: [&str; 51] = [
     "abandoned",
     "a blocked run",
     "a denied run",
@@ -57,6 +57,12 @@ const OFTEN: [&str; 45] = [
     "a last resort",
     "a remedy that would come too late",
     "a call returns",
+    "two people agree",
+    "one of two says no",
+    "one of two has agreed when the question changes",
+    "an agreement that came too long ago",
+    "a manual step that nobody does in time",
+    "a gate only for others",
 ];
 
 fn happens(trace: &Trace, what: &str) -> bool {
@@ -192,6 +198,43 @@ fn happens(trace: &Trace, what: &str) -> bool {
             state.nodes.iter().any(|n| n.reason.as_deref() == Some("too late"))
         }
         "a call returns" => phase(&|phase| *phase == Phase::Returning),
+        "two people agree" => plan.iter().any(|(id, node)| {
+            let two = node.spec.confirm.as_ref().is_some_and(|confirm| confirm.approvers_min == 2);
+            two && trace.began(id).is_some()
+        }),
+        "one of two says no" => trace.states.windows(2).any(|pair| {
+            let denied = |id: usize| pair[1].nodes[id].phase == Phase::Rest(End::Denied);
+            let agreed = |id: usize| !pair[0].nodes[id].asked.approvals.is_empty();
+            (0..pair[0].nodes.len())
+                .any(|id| matches!(pair[0].nodes[id].phase, Phase::Gate { .. }) && agreed(id) && denied(id))
+        }),
+        "one of two has agreed when the question changes" => trace.states.windows(2).any(|pair| {
+            (0..pair[0].nodes.len()).any(|id| {
+                let (before, after) = (&pair[0].nodes[id], &pair[1].nodes[id]);
+                matches!(before.phase, Phase::Gate { .. })
+                    && !before.asked.approvals.is_empty()
+                    && after.asked.number > before.asked.number
+            })
+        }),
+        "an agreement that came too long ago" => {
+            trace.wants.iter().zip(&trace.log).enumerate().any(|(i, ((_, wants), _))| {
+                i > 0
+                    && wants.iter().any(|want| match want {
+                        runbook_core::run::Want::OpenGate(id) => {
+                            matches!(trace.states[i - 1].node(*id).phase, Phase::Ready { .. })
+                        }
+                        _ => false,
+                    })
+            })
+        }
+        "a manual step that nobody does in time" => trace.has(|event| {
+            matches!(event, Event::Ended { result, node, .. }
+                if result.ending == Ending::TimedOut
+                    && matches!(plan.node(*node).spec.action, Action::Manual(_)))
+        }),
+        "a gate only for others" => {
+            trace.has(|event| matches!(event, Event::GateOpened { question, .. } if question.by_others))
+        }
         other => panic!("nobody knows when {other} happens"),
     }
 }

@@ -285,7 +285,7 @@ impl Trace {
             }
             Want::OpenGate(node) => match dice.one_of(10) {
                 9 => Event::Unusable { node: *node, reason: "no such output".into() },
-                _ => self.open_gate(*node),
+                _ => self.open_gate(*node, dice),
             },
             Want::AskGate(node) => {
                 let Phase::Gate { question, .. } = &state.node(*node).phase else {
@@ -293,11 +293,11 @@ impl Trace {
                 };
                 let digest = question.digest.clone();
                 let decision = match dice.one_of(8) {
-                    6 => return self.open_gate(*node),
+                    6 => return self.open_gate(*node, dice),
                     7 => Decision::Deny,
                     _ => Decision::Approve,
                 };
-                Event::GateDecided { node: *node, decision, digest, by: me() }
+                self.decide(*node, decision, digest, dice)
             }
             Want::ExpireGate(node) => Event::GateExpired { node: *node },
             Want::Act(node, attempt) => {
@@ -306,7 +306,7 @@ impl Trace {
                 match dice.one_of(16) {
                     13 => Event::Unusable { node: *node, reason: "no such output".into() },
                     14 => ended(*node, *attempt, StepResult::failure(Ending::NotStarted, "no connection")),
-                    15 if spec.confirm.is_some() => self.open_gate(*node),
+                    15 if spec.confirm.is_some() => self.open_gate(*node, dice),
                     12 if own => {
                         ended(*node, *attempt, StepResult::failure(Ending::Completed, "does not hold"))
                     }
@@ -315,10 +315,15 @@ impl Trace {
                 }
             }
             Want::AskManual(node) => {
-                let result = match dice.one_of(6) {
+                let mut result = match dice.one_of(6) {
                     5 => StepResult::failure(Ending::Completed, "did not work"),
                     _ => StepResult::success(),
                 };
+                result.by = Some(person(1));
+                ended(*node, state.node(*node).attempt + 1, result)
+            }
+            Want::ExpireManual(node) => {
+                let result = StepResult::failure(Ending::TimedOut, "nobody answered");
                 ended(*node, state.node(*node).attempt + 1, result)
             }
             Want::EndWait(node, attempt) => ended(*node, *attempt, StepResult::success()),
@@ -378,9 +383,42 @@ impl Trace {
         Event::Resolved { node, resolution, by: me() }
     }
 
-    fn open_gate(&self, node: NodeId) -> Event {
-        Event::GateOpened { node, question: question(format!("d{}", self.log.len())) }
+    fn open_gate(&self, node: NodeId, dice: &mut Dice<'_>) -> Event {
+        let spec = &self.plan.node(node).spec;
+        let mut question = question(format!("d{}", dice.one_of(3)));
+        question.effect = self.plan.gate_effect(self.plan.node(node));
+        if let Some(confirm) = &spec.confirm {
+            question.roles.clone_from(&confirm.roles);
+            question.approvers_min = confirm.approvers_min;
+            question.by_others = !confirm.allows_requester(question.effect);
+        }
+        Event::GateOpened { node, question }
     }
+
+    /// Somebody decides whose decision counts; a yes may hold for a few seconds only.
+    fn decide(&self, node: NodeId, decision: Decision, digest: String, dice: &mut Dice<'_>) -> Event {
+        let first = dice.one_of(PEOPLE.len());
+        let short =
+            (dice.one_of(4) == 3).then(|| self.now + SignedDuration::from_secs(dice.one_of(5) as i64 + 1));
+        let tries =
+            [short, None].into_iter().flat_map(|expires| (0..PEOPLE.len()).map(move |n| (expires, n)));
+        for (expires, n) in tries {
+            let by = person((first + n) % PEOPLE.len());
+            let event = Event::GateDecided { node, decision, digest: digest.clone(), by, expires };
+            if self.machine.admit(&event).is_ok() {
+                return event;
+            }
+        }
+        panic!("nobody can decide at {}\n{}", self.plan.node(node).key, self.show())
+    }
+}
+
+/// Who starts runs, and who else is there; all but the first and the last vouched for as `dba`.
+pub(crate) const PEOPLE: [&str; 4] = ["somebody", "anna", "clara", "boris"];
+
+pub(crate) fn person(n: usize) -> Answerer {
+    let roles = (n == 1 || n == 2).then(|| "dba".to_owned());
+    Answerer::new(PEOPLE[n], "a test").with_roles(roles)
 }
 
 /// Some question.
@@ -394,6 +432,9 @@ pub(crate) fn question(digest: String) -> GateQuestion {
         show: None,
         preview: None,
         phrase: None,
+        roles: Vec::new(),
+        approvers_min: 1,
+        by_others: false,
         irreversible: false,
         asked_by: Vec::new(),
         digest,

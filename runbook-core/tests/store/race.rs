@@ -2,7 +2,12 @@
 
 use std::sync::{Arc, Barrier};
 
+use jiff::Timestamp;
+use runbook_core::drive::{APPROVAL_HOLDS, DecideError, decide};
+use runbook_core::model::Effect;
+use runbook_core::plan::{Plan, PlanRequest};
 use runbook_core::port::{Durability, LockState, Store, StoreError};
+use runbook_core::run::{Answerer, Decision, Entry, Event, GateQuestion, Machine};
 use runbook_core::store::{SqliteStore, this_process};
 use tempfile::TempDir;
 
@@ -120,5 +125,93 @@ fn many_may_create_the_store_at_once() {
         for store in &stores {
             assert_eq!(runtime.block_on(store.list()).unwrap().len(), 8);
         }
+    }
+}
+
+/// A run that waits at a gate which takes `people` different yeses.
+fn at_a_gate(people: u32) -> Machine {
+    let text = format!(
+        "apiVersion: runbook/v1\nkind: Runbook\nname: gated\nsteps:\n  - id: gated\n    run: 'true'\n    \
+         confirm: {{message: Really?, approvers_min: {people}}}\n"
+    );
+    let book = runbook_core::read::parse("book.yaml", &text, &Default::default()).runbook.unwrap();
+    let plan = Arc::new(Plan::build(&book, &PlanRequest::default()).unwrap());
+    let question = GateQuestion {
+        message: "Really?".into(),
+        action: "true".into(),
+        target: "local".into(),
+        effect: Effect::Change,
+        undo: Vec::new(),
+        show: None,
+        preview: None,
+        phrase: None,
+        roles: Vec::new(),
+        approvers_min: people,
+        by_others: false,
+        irreversible: false,
+        asked_by: Vec::new(),
+        digest: "d".into(),
+    };
+    let attached = Event::Attached { by: "ann".into(), engine: "test".into() };
+    let opened = Event::GateOpened { node: plan.find("gated").unwrap(), question };
+    let log: Vec<Entry> = (1..)
+        .zip([attached, opened])
+        .map(|(seq, event)| Entry { seq, at: Timestamp::now(), event })
+        .collect();
+    Machine::replay(plan, &log)
+}
+
+#[tokio::test]
+async fn one_of_two_people_gives_the_one_approval() {
+    let (_dir, one, other) = two();
+    let (machine, now) = (at_a_gate(1), Timestamp::now());
+    let node = machine.plan().find("gated").unwrap();
+    let mut won = [0, 0];
+    for n in 0..TRIES {
+        let run = id(&format!("run-{n}"));
+        one.create(&record(run.as_str()), &dead_claim()).await.unwrap();
+        let says = |store, who: &str, decision| {
+            decide(store, &run, &machine, node, decision, Answerer::new(who, "test"), now, APPROVAL_HOLDS)
+        };
+        // A yes against a yes, and a yes against a no.
+        let second = if n % 2 == 0 { Decision::Approve } else { Decision::Deny };
+        let results = tokio::join!(says(&one, "bob", Decision::Approve), says(&other, "eve", second));
+        let winner = match results {
+            (Ok(_), Err(DecideError::Answered { by })) if by.who == "bob" => 0,
+            (Err(DecideError::Answered { by }), Ok(_)) if by.who == "eve" => 1,
+            both => panic!("try {n}: {both:?}"),
+        };
+        won[winner] += 1;
+        assert_eq!(other.answers(&run).await.unwrap().len(), 1, "try {n}");
+    }
+    assert_eq!(won[0] + won[1], TRIES);
+}
+
+#[tokio::test]
+async fn two_people_who_agree_at_once_both_count_and_one_who_does_it_twice_counts_once() {
+    let (_dir, one, other) = two();
+    let (machine, now) = (at_a_gate(2), Timestamp::now());
+    let node = machine.plan().find("gated").unwrap();
+    for n in 0..TRIES / 4 {
+        let run = id(&format!("run-{n}"));
+        one.create(&record(run.as_str()), &dead_claim()).await.unwrap();
+        let says = |store, who: &str| {
+            let by = Answerer::new(who, "test");
+            decide(store, &run, &machine, node, Decision::Approve, by, now, APPROVAL_HOLDS)
+        };
+        let (bob, again) = tokio::join!(says(&one, "bob"), says(&other, "bob"));
+        assert!(bob.is_ok() != again.is_ok(), "try {n}: {bob:?} {again:?}");
+        assert_eq!(says(&one, "eve").await.unwrap().needs, 0, "try {n}");
+
+        let run = id(&format!("pair-{n}"));
+        one.create(&record(run.as_str()), &dead_claim()).await.unwrap();
+        let says = |store, who: &str| {
+            let by = Answerer::new(who, "test");
+            decide(store, &run, &machine, node, Decision::Approve, by, now, APPROVAL_HOLDS)
+        };
+        let (bob, eve) = tokio::join!(says(&one, "bob"), says(&other, "eve"));
+        let mut needs = [bob.unwrap().needs, eve.unwrap().needs];
+        needs.sort_unstable();
+        assert_eq!(needs, [0, 1], "try {n}: one was first, the other was the last that was needed");
     }
 }

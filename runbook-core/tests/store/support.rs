@@ -44,6 +44,7 @@ pub(crate) fn answer(token: &str, who: &str) -> PendingAnswer {
         reply: Reply::Gate { decision: Decision::Approve },
         by: Answerer::new(who, "runbook approve"),
         at: at(9),
+        expires: None,
     }
 }
 

@@ -36,6 +36,7 @@ impl Session {
                     }
                 }
                 Want::ExpireGate(id) => events.push(Event::GateExpired { node: *id }),
+                Want::ExpireManual(id) => events.push(self.manual_expired(*id)),
                 Want::TimeOut(id) => events.push(Event::TimedOut { node: *id }),
                 Want::EndWait(id, attempt) => events.push(self.end_wait(*id, *attempt, now)),
                 Want::Check(id, CheckStage::Verify) if self.node(*id).spec.verify.is_empty() => {
@@ -118,6 +119,18 @@ impl Session {
             Ok(question) => Some(Event::GateOpened { node: id, question }),
             Err(error) => Some(Event::Unusable { node: id, reason: error.to_string() }),
         }
+    }
+
+    /// Nobody has said in time how a manual step went. Somebody may have begun with it.
+    fn manual_expired(&self, id: NodeId) -> Event {
+        let limit = match &self.node(id).spec.action {
+            Action::Manual(manual) => manual.timeout,
+            _ => None,
+        };
+        let within = limit.map(|limit| format!(" within {limit}")).unwrap_or_default();
+        let result = StepResult::failure(Ending::TimedOut, format!("nobody answered{within}"));
+        let attempt = self.machine.state().node(id).attempt + 1;
+        Event::Ended { node: id, attempt, result: Box::new(result) }
     }
 
     fn end_wait(&self, id: NodeId, attempt: u32, now: Timestamp) -> Event {

@@ -9,6 +9,7 @@ use super::{Done, LOOK_FOR_ANSWERS, Launch, Session, refusal};
 use crate::drive::actions::{self, Attempt};
 use crate::drive::answers;
 use crate::drive::checks;
+use crate::drive::gates;
 use crate::drive::world::TaskContext;
 use crate::ids::NodeId;
 use crate::model::{Action, Check, OnConflict};
@@ -160,6 +161,7 @@ impl Session {
     fn ask(&mut self, want: &Want) {
         let question = self.question(want);
         let (approver, plan) = (self.world.approver.clone(), Arc::clone(&self.context.plan));
+        let clock = Arc::clone(&self.world.clock);
         let name = want.clone();
         let state = self.machine.state().clone();
         let handle = self.tasks.spawn(async move {
@@ -168,7 +170,9 @@ impl Session {
             };
             let answer = approver.ask(&plan, &question).await;
             let nobody = answer.is_none();
-            let event = answer.and_then(|(reply, by)| answers::event_of(&name, &plan, &state, reply, by));
+            let expires = Some(gates::after(clock.now(), gates::APPROVAL_HOLDS));
+            let event =
+                answer.and_then(|(reply, by)| answers::event_of(&name, &plan, &state, reply, by, expires));
             Done { want: name, events: event.into_iter().collect(), nobody }
         });
         self.task_wants.insert(handle.id(), want.clone());
@@ -180,7 +184,12 @@ impl Session {
         let reason = |id: &NodeId| state.node(*id).reason.clone().unwrap_or_default();
         Some(match want {
             Want::AskGate(id) => match &state.node(*id).phase {
-                Phase::Gate { question, .. } => Ask::Gate { node: *id, question: (**question).clone() },
+                Phase::Gate { question, .. } => Ask::Gate {
+                    node: *id,
+                    question: (**question).clone(),
+                    approvals: state.node(*id).asked.approvals.clone(),
+                    requester: state.requester.clone(),
+                },
                 _ => return None,
             },
             Want::AskManual(id) => {

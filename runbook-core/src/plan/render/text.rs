@@ -3,7 +3,7 @@
 use super::words;
 use crate::ids::NodeId;
 use crate::model::{
-    Action, Check, Confirm, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef, Via,
+    Action, Check, Confirm, Effect, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef, Via,
 };
 use crate::plan::{Node, Plan, PlanEscalation, Preview, Role};
 use crate::value::{Object, display};
@@ -257,17 +257,20 @@ impl Page<'_> {
             self.check(indent, "only if: ", check, &spec.target);
         }
         if let Some(gate) = &spec.confirm {
-            self.gate(gate, indent);
+            self.gate(gate, self.plan.gate_effect(node), indent);
         }
     }
 
-    fn gate(&mut self, gate: &Confirm, indent: usize) {
+    fn gate(&mut self, gate: &Confirm, effect: Effect, indent: usize) {
         self.field(indent, "gate: ", &self.preview.text(&gate.message));
         if let Some(show) = &gate.show {
             self.field(indent, "      shows ", &self.preview.text(show));
         }
         if let Some(phrase) = &gate.phrase {
             self.field(indent, "      to agree, type ", &self.preview.text(phrase));
+        }
+        if let Some(who) = words::who_agrees(gate, effect) {
+            self.field(indent, "      ", &who);
         }
         if let Some(timeout) = gate.timeout {
             let then = match gate.on_timeout {
@@ -308,6 +311,12 @@ impl Page<'_> {
                 self.field(indent, "a person: ", &does);
                 for point in &manual.checklist {
                     self.field(indent, "          [ ] ", &self.preview.text(point));
+                }
+                if !manual.roles.is_empty() {
+                    self.field(indent, "          answered by ", &words::roles(&manual.roles));
+                }
+                if let Some(timeout) = manual.timeout {
+                    self.line(indent, &format!("          no answer within {timeout} fails the step"));
                 }
                 for field in &manual.fields {
                     self.line(

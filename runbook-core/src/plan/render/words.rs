@@ -1,6 +1,6 @@
 //! What the parts of a step say, in a few words.
 
-use crate::model::{Check, CheckKind, Expect, Matcher, Retry, TextMatcher};
+use crate::model::{Check, CheckKind, Confirm, Effect, Expect, Matcher, Requester, Retry, Role, TextMatcher};
 use crate::plan::Preview;
 use crate::value::{Value, parse_size};
 
@@ -26,6 +26,32 @@ pub(crate) fn check(preview: &Preview, check: &Check) -> String {
         }
         CheckKind::Custom(custom) => preview.custom(custom),
     }
+}
+
+/// Whose yes a gate before something with this effect takes, when it is not simply anybody's.
+pub(super) fn who_agrees(gate: &Confirm, effect: Effect) -> Option<String> {
+    let mut said = Vec::new();
+    if gate.approvers_min > 1 {
+        said.push(format!("{} people must agree", gate.approvers_min));
+    }
+    if !gate.roles.is_empty() {
+        said.push(format!("of {}", roles(&gate.roles)));
+    }
+    match gate.requester {
+        Some(Requester::Allow) => said.push("whoever starts the run may agree".to_owned()),
+        _ if !gate.allows_requester(effect) => said.push("not whoever starts the run".to_owned()),
+        _ => {}
+    }
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// `dba (anna, boris), admins`.
+pub(crate) fn roles(roles: &[Role]) -> String {
+    let one = |role: &Role| match &role.people {
+        Some(people) => format!("{} ({})", role.name, people.join(", ")),
+        None => role.name.clone(),
+    };
+    roles.iter().map(one).collect::<Vec<_>>().join(" or ")
 }
 
 /// The key of a check's kind.

@@ -1,8 +1,8 @@
 //! Where the file is, how it is opened, and which tables are in it.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -222,24 +222,43 @@ fn migrate(connection: &Connection) -> Result<(), Fault> {
     }
 }
 
-/// Makes `dir`, for its owner only, and whatever leads to it.
+/// Makes `dir`, for its owner only, and whatever leads to it. In a directory that is shared by its group, for the group.
 pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
     if dir.is_dir() {
         return Ok(());
     }
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    // The directory's name must survive the death of the machine, or the log in it would not.
     let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent {
+        make_dir(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
+        Ok(()) if is_shared(parent) => fs::set_permissions(dir, Permissions::from_mode(SHARED | 0o770))?,
+        Err(error) if !dir.is_dir() => return Err(error),
+        _ => {}
+    }
+    // The directory's name must survive the death of the machine, or the log in it would not.
     File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// Makes `file`, for its owner only, unless it is there.
+/// What is made in such a directory belongs to the directory's group.
+const SHARED: u32 = 0o2000;
+
+/// Whether somebody has made `directory` for a group to share: its members write into it, and what they make is the
+/// group's.
+fn is_shared(directory: Option<&Path>) -> bool {
+    let mode = directory.and_then(|directory| fs::metadata(directory).ok()).map_or(0, |found| found.mode());
+    mode & (SHARED | 0o020) == SHARED | 0o020
+}
+
+/// Makes `file`, for its owner only, unless it is there; in a directory that is shared by its group, for the group.
 fn make_file(file: &Path) -> io::Result<()> {
     // Closing a file gives up all locks that this process has on it, those of other connections included.
     // So it is opened here only if it is not there, and by one thread at a time.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        // SQLite gives its log and its index the same permissions.
+        Ok(_) if is_shared(file.parent()) => fs::set_permissions(file, Permissions::from_mode(0o660)),
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
