@@ -358,7 +358,4 @@ codes! {
     BAD_HEADER = 845, "a header that cannot be sent",
         "Its name or its value cannot stand in a request, or it is one that the request itself decides.",
         "Correct the name; leave `Host`, `Content-Length` and their like away, and use `json`, `form` or `body` for the content.";
-    BAD_REQUEST_BODY = 846, "a body that cannot be sent",
-        "A form is a map of names to values, and a file is named by its path.",
-        "Write `form: {name: value}`, `file: path`, `json: …` or `body: text`.";
 }

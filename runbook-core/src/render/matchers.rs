@@ -247,7 +247,7 @@ mod tests {
             json!({"headers": {"content-type": {"contains": "html"}}}),
             json!({"json": {"state": "up", "count": {"min": 2, "max": 3}, "list.1.id": "a", "a.b": true}}),
             json!({"json": {"list": {"contains": 1}, "none": {"empty": true}, "nothing": {"exists": false}}}),
-            json!({"json": {"list": [[1, {"id": "a"}], 2]}}),
+            json!({"json": {"list": {"equals": [1, {"id": "a"}]}, "count": [1, 3]}}),
             json!({"json": {"version": {"matches": r"^1\.\d+$", "not_matches": "beta"}}}),
             json!({"latency": {"max": "1s", "min": "500ms"}}),
             json!({"no_such_field": {"exists": false}}),
