@@ -14,6 +14,11 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         let text = error.to_string();
         let text = text.trim().trim_end_matches(':').to_owned();
         next = error.source();
+        // These say only that there is a cause.
+        let empty = ["error sending request", "client error (", "connection error"];
+        if next.is_some() && empty.iter().any(|start| text.starts_with(start)) {
+            continue;
+        }
         if text.is_empty() || parts.iter().any(|part| part.contains(&text)) {
             continue;
         }

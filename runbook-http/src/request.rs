@@ -73,7 +73,7 @@ impl Request {
             headers,
             body,
             tls: tls(field(fields, "tls"))?,
-            proxy: text(fields, "proxy")?,
+            proxy: text(fields, "proxy")?.map(|text| proxy(&text)).transpose()?,
             follow: switch(fields, "follow")?.unwrap_or(looks),
             timeout: duration(fields, "timeout")?,
             once: switch(fields, "idempotency_key")?.unwrap_or(false),
@@ -132,6 +132,20 @@ fn url(text: &str, query: Option<&Value>) -> Result<Url, String> {
         }
     }
     Ok(url)
+}
+
+/// The URL of a proxy. One that cannot be understood must not be gone around.
+fn proxy(text: &str) -> Result<String, String> {
+    let url = Url::parse(text.trim()).map_err(|error| format!("`proxy`: `{text}` is not a URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(format!(
+            "`proxy`: `{text}` is not an HTTP proxy, such as `http://proxy.example.net:3128`"
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("`proxy`: a proxy that wants a user is not supported".to_owned());
+    }
+    Ok(url.to_string())
 }
 
 /// Names and values of `query` and `form`; a list stands for the same name several times.

@@ -117,7 +117,8 @@ async fn a_server_of_an_own_authority_is_trusted_when_the_author_says_so() {
     assert!(result.ok, "{}", reason(&result));
     // The text itself will do, for one that comes from a secret.
     assert!(ask(json!({"get": url, "tls": {"ca": authority.issuer.pem()}})).await.ok);
-    refused(&url, json!({"ca": Authority::new().ca()}), "nvalid peer certificate").await;
+    let stranger = Authority::new();
+    refused(&url, json!({"ca": stranger.ca()}), "nvalid peer certificate").await;
     refused(&url, json!(null), "nvalid peer certificate").await;
 }
 
@@ -171,7 +172,7 @@ async fn a_client_shows_its_certificate() {
     ] {
         let result = ask_within(json!({"get": url, "tls": tls}), "20s").await;
         assert!(!result.ok, "{result:?}");
-        assert!(reason(&result).to_lowercase().contains("certificate"), "{}", reason(&result));
+        assert!(reason(&result).contains("received fatal alert"), "{}", reason(&result));
     }
     let tls = json!({"ca": authority.ca(), "cert": cert, "key": "-----BEGIN nonsense-----"});
     let result = ask(json!({"get": url, "tls": tls})).await;

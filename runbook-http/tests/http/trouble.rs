@@ -40,9 +40,8 @@ async fn what_is_refused_has_not_happened() {
         assert_eq!(result.ending, Ending::NotStarted);
         // Method, URL and the whole chain of causes.
         let said = reason(&result);
-        assert!(said.starts_with(&format!("{} {url}: ", method.to_uppercase())), "{said}");
-        assert!(said.contains("Connection refused"), "{said}");
-        assert_eq!(said.matches("refused").count(), 1, "a cause is told once: {said}");
+        let why = "tcp connect error: Connection refused (os error 111)";
+        assert_eq!(said, format!("{} {url}: {why}", method.to_uppercase()));
     }
 }
 
@@ -162,7 +161,9 @@ async fn what_cannot_be_sent_is_said_and_not_sent() {
             json!({"get": "https://127.0.0.1:1/", "tls": {"ca": "/no/such/ca.pem"}}),
             "`tls.ca`: `/no/such/ca.pem`",
         ),
-        (json!({"get": "http://127.0.0.1:1/", "proxy": "nonsense://x"}), "`proxy`"),
+        (json!({"get": "http://127.0.0.1:1/", "proxy": "socks5://127.0.0.1:1"}), "is not an HTTP proxy"),
+        (json!({"get": "http://127.0.0.1:1/", "proxy": "http://u:p@127.0.0.1:1"}), "wants a user"),
+        (json!({"get": "http://127.0.0.1:1/", "proxy": "proxy"}), "`proxy`"),
     ] {
         let result = ask(params.clone()).await;
         assert_eq!(result.ending, Ending::NotStarted, "{params}");
