@@ -83,6 +83,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("http", "the crate runbook-http; see there"),
     ("http.basic", "the same"),
     ("http.tls", "the same"),
+    ("http.expect", "the same"),
 ];
 
 /// What stands in the sources of the reader: name of the table, keys, whether each is refused.
