@@ -133,7 +133,7 @@ outputs: {value: steps.counted.outputs.value}
     runbook_example_memcached::register(&mut kinds);
     let loaded = read::parse("cache.yaml", BOOK, &kinds);
     let runbook = loaded.runbook.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics));
-    let request = PlanRequest::default().text_input("server", &server.to_string());
+    let request = PlanRequest::default().text_input("server", server.to_string());
     let plan = Plan::build(&runbook, &request).unwrap();
     let effects: Vec<&str> = plan.nodes.iter().map(|node| node.spec.effect.name()).collect();
     assert_eq!(effects, ["change", "change", "destroy"]);
