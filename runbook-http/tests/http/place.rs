@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use runbook_core::drive::Engine;
-use runbook_core::kind::{Target, TargetKind};
+use runbook_core::kind::Target;
 use runbook_core::local::LocalConnector;
 use runbook_core::port::{
     ActionContext, ConnectError, Connection, Connections, Connector, ExecJob, ExecReport, Executor as _,
@@ -137,7 +136,7 @@ async fn a_redirect_stays_at_the_target() {
         "/a" => answer("302 Found", "Location: http://app.internal:8080/b\r\n", ""),
         "/c" => answer("302 Found", "Location: http://127.0.0.1:1/\r\n", ""),
         "/lost" => vec![Say::Reset],
-        path => ok(path.to_owned()),
+        path => ok(path),
     })
     .await;
     let place = elsewhere(&server, &directory).await;
@@ -176,5 +175,4 @@ async fn a_target_that_cannot_forward_says_so() {
     let result = HttpExecutor.execute(&context).await;
     assert_eq!(result.ending, Ending::NotStarted);
     assert!(reason(&result).contains("cannot forward a connection"), "{}", reason(&result));
-    let _ = (Engine::builder(), None::<Arc<dyn TargetKind>>);
 }
