@@ -385,12 +385,14 @@ fn every_runbook_in_the_documentation_is_valid() {
                 fits,
                 "{shown}:{line}: a yaml block is a whole runbook, or a `yaml fragment` of top-level keys"
             );
-            let mut diagnostics = match block.lines().any(|line| line == "kind: Policy") {
+            let diagnostics = match block.lines().any(|line| line == "kind: Policy") {
                 true => Policy::parse(&shown, &block).diagnostics,
                 false => read::parse(&shown, &whole(&info, &block), &Kinds::default()).diagnostics,
             };
             // Where executors are needed, `runbook-cli/tests/documentation.rs` looks.
-            diagnostics.retain(|problem| problem.code != Code::UNKNOWN_ACTION_KIND);
+            if diagnostics.iter().any(|problem| problem.code == Code::UNKNOWN_ACTION_KIND) {
+                continue;
+            }
             assert!(diagnostics.is_empty(), "{shown}:{line}: {diagnostics:#?}");
         }
     }
