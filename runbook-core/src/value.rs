@@ -194,3 +194,18 @@ pub fn display(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+/// The parameters of an action for people, on one line: `get http://localhost/health, timeout 5s`.
+pub fn in_words(params: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) if !text.is_empty() && !text.contains(['\n', '"']) => text.clone(),
+        other => other.to_string(),
+    };
+    match params {
+        Value::Object(fields) if !fields.is_empty() => {
+            let field = |(name, value): (&String, &Value)| format!("{name} {}", text(value));
+            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+        }
+        other => text(other),
+    }
+}

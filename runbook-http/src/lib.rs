@@ -1,19 +1,25 @@
-//! The action `http`.
+//! The action and the check `http`: requests to web servers.
 //!
-//! This version knows the action, checks its parameters and says what it may do to the world, but cannot
-//! carry it out yet: [`HttpKind::available`](ActionKind::available) is `false`, so that a runbook that uses it
-//! is refused when it is read, and an executor that is called all the same says that nothing has begun.
+//! A request is sent once. What was refused before anything was sent has not happened; what broke off afterwards is in
+//! doubt, unless its method is idempotent. Redirects never bring a header or a body of the author to another server, the
+//! environment decides nothing about proxies, and of a large body only the beginning is fetched.
 
+mod answer;
+mod client;
+mod execute;
+mod expect;
+mod fault;
 mod kind;
+mod request;
+mod written;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use runbook_core::drive::EngineBuilder;
-use runbook_core::kind::{ActionKind, Kinds};
-use runbook_core::port::{ActionContext, Executor};
-use runbook_core::run::{Ending, StepResult};
+use runbook_core::kind::Kinds;
+use runbook_core::port::Executor;
 
+pub use execute::HttpExecutor;
 pub use kind::HttpKind;
 
 /// Adds the static half to `kinds`, for reading and checking runbooks.
@@ -29,29 +35,4 @@ pub fn plug_in(engine: EngineBuilder) -> EngineBuilder {
 /// The run-time half of every action in this crate.
 pub fn executors() -> Vec<Arc<dyn Executor>> {
     vec![Arc::new(HttpExecutor)]
-}
-
-/// Carries out `http` actions; not in this version.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct HttpExecutor;
-
-impl HttpExecutor {
-    fn not_yet() -> StepResult {
-        StepResult::failure(Ending::NotStarted, "`http` is not available yet in this version")
-    }
-}
-
-#[async_trait]
-impl Executor for HttpExecutor {
-    fn kind(&self) -> Arc<dyn ActionKind> {
-        Arc::new(HttpKind)
-    }
-
-    async fn execute(&self, _context: &ActionContext) -> StepResult {
-        Self::not_yet()
-    }
-
-    async fn recover(&self, _context: &ActionContext, _started: jiff::Timestamp) -> StepResult {
-        Self::not_yet()
-    }
 }

@@ -2,8 +2,7 @@
 
 use crate::expr::{Expr, Template};
 use crate::model::{
-    Action, Check, CheckKind, Command, CustomAction, Expect, Manual, Matcher, Over, Retry, Run, StepSpec,
-    TargetRef,
+    Action, Check, CheckKind, Command, CustomAction, Expect, Manual, Over, Retry, Run, StepSpec, TargetRef,
 };
 
 /// When an expression of a step is evaluated.
@@ -181,11 +180,8 @@ impl<'a> Uses<'a, '_> {
         match expect {
             Expect::Expr(expr) => self.add(expr, true, true),
             Expect::Fields(fields) => {
-                for (_, matcher) in fields {
-                    if let Matcher::Text(text) = matcher {
-                        self.templates(&text.equals);
-                        self.templates(&text.contains);
-                    }
+                for expr in fields.iter().flat_map(|(_, matcher)| matcher.expressions()) {
+                    self.add(expr, false, false);
                 }
             }
         }

@@ -352,6 +352,24 @@ codes! {
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
 
+    CREDENTIAL_WRITTEN = 840, "a credential that is not a secret",
+        "What opens a door stands readable in a file, in logs and in the history of a repository.",
+        "Declare it under `secrets` and write `${{ secrets.name }}`.";
+    BAD_URL = 841, "a URL that cannot be asked",
+        "It is not the whole URL of a web server, it holds user and password, or who approves it could not see to whom it goes.",
+        "Write it whole, such as `https://api.example.net/health`; user and password belong under `basic`, and a secret stands after the host.";
+    IMPOSSIBLE_EXPECTATION = 842, "an expectation that no result of this action can meet",
+        "`expect` names a field that results of this action do not have, or a value that it never has.",
+        "See the fields of the action's results in the language reference.";
+    BAD_MATCHER = 843, "a map that mixes matchers with something else",
+        "With one matcher in it, such as `contains`, a map says what a value must be; without, it holds paths into the value.",
+        "Put the matchers under the path that they are about.";
+    CERTIFICATE_NOT_CHECKED = 844, "a server whose certificate is not checked",
+        "`insecure_because` lets anybody between here and the server answer in its place, and read what is sent.",
+        "Give the server's own certificate authority with `tls: {ca: file}`.";
+    BAD_HEADER = 845, "a header that cannot be sent",
+        "Its name or its value cannot stand in a request, or it is one that the request itself decides.",
+        "Correct the name; leave `Host`, `Content-Length` and their like away, and use `json`, `form` or `body` for the content.";
     GATE_CANNOT_OPEN = 860, "a gate that can never open",
         "More people must agree than are named for the roles that may answer.",
         "Name more people under the runbook's `roles`, or lower `approvers_min`.";

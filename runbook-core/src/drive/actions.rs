@@ -9,9 +9,7 @@ use super::tell::{Message, Told, tell};
 use super::world::{StepOutput, TaskContext};
 use crate::expr::Expr;
 use crate::ids::NodeId;
-use crate::model::{
-    Action, Command, Effect, Expect, Matcher, Notify, Over, Run, StepSpec, TargetRef, WaitFor,
-};
+use crate::model::{Action, Command, Effect, Expect, Notify, Over, Run, StepSpec, TargetRef, WaitFor};
 use crate::port::{
     ActionContext, Attempted, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Notice, Recovered,
     StandIn,
@@ -332,15 +330,7 @@ pub(super) fn run_expressions(run: &Run) -> Vec<&Expr> {
 pub(super) fn expect_expressions(expect: &Expect) -> Vec<&Expr> {
     match expect {
         Expect::Expr(expr) => vec![expr],
-        Expect::Fields(fields) => fields
-            .iter()
-            .filter_map(|(_, matcher)| match matcher {
-                Matcher::Text(text) => Some(text),
-                _ => None,
-            })
-            .flat_map(|text| text.equals.iter().chain(&text.contains))
-            .flat_map(|template| template.expressions())
-            .collect(),
+        Expect::Fields(fields) => fields.iter().flat_map(|(_, matcher)| matcher.expressions()).collect(),
     }
 }
 

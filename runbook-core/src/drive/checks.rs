@@ -61,15 +61,18 @@ async fn ask_one(context: &TaskContext, place: Place<'_>, check: &Check, scope: 
         tries += 1;
         let answer = try_once(context, place, tries, check, scope).await;
         in_a_row = if answer.is_ok() { in_a_row + 1 } else { 0 };
-        let next =
-            check.retry.as_ref().and_then(|retry| next_try(retry, begun, clock.now(), tries, in_a_row));
+        let asked = answer.as_ref().err().and_then(|refused| refused.retry_after);
+        let next = check.retry.as_ref().and_then(|retry| {
+            let counted = Counted { tries, in_a_row };
+            next_try(retry, (begun, clock.now()), counted, asked)
+        });
         let passed = in_a_row >= needed;
         match (passed, next) {
             (false, Some(at)) => clock.sleep_until(at).await,
             _ => {
                 let reason = match (passed, answer) {
                     (true, _) => None,
-                    (false, Err(reason)) => Some(explain(check, reason, scope)),
+                    (false, Err(refused)) => Some(explain(check, refused.reason, scope)),
                     (false, Ok(())) => {
                         Some(format!("good only {in_a_row} times in a row, {needed} are needed"))
                     }
@@ -87,17 +90,42 @@ fn explain(check: &Check, reason: String, scope: &Object) -> String {
     }
 }
 
+/// What was found instead of a good answer.
+struct Refused {
+    reason: String,
+    /// How long whoever was asked wants to be left alone.
+    retry_after: Option<Duration>,
+}
+
+impl<T: Into<String>> From<T> for Refused {
+    fn from(reason: T) -> Self {
+        Refused { reason: reason.into(), retry_after: None }
+    }
+}
+
+/// How often it was asked, and how many good answers came in a row.
+#[derive(Clone, Copy)]
+struct Counted {
+    tries: u32,
+    in_a_row: u32,
+}
+
 /// When to ask again; `None` when that is over.
-fn next_try(retry: &Retry, begun: Timestamp, now: Timestamp, tries: u32, in_a_row: u32) -> Option<Timestamp> {
+fn next_try(
+    retry: &Retry,
+    (begun, now): (Timestamp, Timestamp),
+    counted: Counted,
+    asked: Option<Duration>,
+) -> Option<Timestamp> {
     // Good answers that are still to be repeated do not count against the number of attempts.
-    if retry.attempts.is_some_and(|most| tries >= most && in_a_row == 0) {
+    if retry.attempts.is_some_and(|most| counted.tries >= most && counted.in_a_row == 0) {
         return None;
     }
     let add = |at: Timestamp, duration: Duration| {
         let span = jiff::SignedDuration::from_millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX));
         at.checked_add(span).unwrap_or(Timestamp::MAX)
     };
-    let next = add(now, retry.pause_after(tries));
+    let next = add(now, retry.pause(counted.tries, asked));
     let within = retry.within.is_none_or(|within| next <= add(begun, within));
     within.then_some(next)
 }
@@ -109,7 +137,7 @@ async fn try_once(
     tries: u32,
     check: &Check,
     scope: &Object,
-) -> Result<(), String> {
+) -> Result<(), Refused> {
     let key = &format!("{}.check{}.{tries}", place.list, place.number);
     // Never closed. While a check waits to be asked again it is in nobody's way.
     let _turn = context.checks.acquire().await;
@@ -117,12 +145,12 @@ async fn try_once(
     match &check.kind {
         CheckKind::Expr(expr) => {
             if let Some(answer) = place.stood_in(context, check, expr.source().to_owned()).await {
-                return answered(check, answer, scope);
+                return Ok(answered(check, answer, scope)?);
             }
             match expr.eval_bool(scope) {
                 Ok(true) => Ok(()),
-                Ok(false) => Err("is not so".to_owned()),
-                Err(error) => Err(RenderError::from(error).to_string()),
+                Ok(false) => Err("is not so".into()),
+                Err(error) => Err(RenderError::from(error).to_string().into()),
             }
         }
         CheckKind::Run(run) => {
@@ -130,10 +158,10 @@ async fn try_once(
             let rendered =
                 render_run(&context.plan, run, &target, scope).map_err(|error| error.to_string())?;
             if let Some(reason) = context.rules.refuse_check(check, &target, scope) {
-                return Err(reason);
+                return Err(reason.into());
             }
             if let Some(answer) = place.stood_in(context, check, rendered.shown_command()).await {
-                return answered(check, answer, scope);
+                return Ok(answered(check, answer, scope)?);
             }
             let rendered = context.secrets.fill_run(rendered, &mut Vec::new()).await?;
             let connection = context.connections.get(&target).await.map_err(|error| error.to_string())?;
@@ -142,24 +170,24 @@ async fn try_once(
             let result = super::actions::result_of_report(report);
             // Nothing of a check is kept but what was found.
             let _ = tokio::fs::remove_dir_all(&job.directory).await;
-            verdict(check, &result, scope)
+            Ok(verdict(check, &result, scope)?)
         }
-        CheckKind::Tcp(probe) => tcp(context, place, check, probe, scope).await,
-        CheckKind::File(probe) => file(context, place, check, probe, scope).await,
+        CheckKind::Tcp(probe) => Ok(tcp(context, place, check, probe, scope).await?),
+        CheckKind::File(probe) => Ok(file(context, place, check, probe, scope).await?),
         CheckKind::Custom(custom) => {
             let Some(executor) = context.world.executors.get(&custom.kind) else {
-                return Err(format!("no executor in this program knows `{}`", custom.kind));
+                return Err(format!("no executor in this program knows `{}`", custom.kind).into());
             };
             let params = custom.params.render(scope).map_err(|error| RenderError::from(error).to_string())?;
             let shown = || context.world.show(&custom.kind, &params);
             if context.world.stand_in.is_some()
                 && let Some(answer) = place.stood_in(context, check, shown()).await
             {
-                return answered(check, answer, scope);
+                return Ok(answered(check, answer, scope)?);
             }
             let target = context.target(&check.target, scope)?;
             if let Some(reason) = context.rules.refuse_check(check, &target, scope) {
-                return Err(reason);
+                return Err(reason.into());
             }
             let params = context.secrets.fill_value(params, &mut Vec::new()).await?;
             let action = ActionContext {
@@ -174,11 +202,14 @@ async fn try_once(
                 token: context.token(key, 1),
                 connections: Arc::clone(&context.connections) as Arc<dyn Connections>,
             };
-            let result = executor.execute(&action).await;
+            let result = context.secrets.mask_result(executor.execute(&action).await);
+            let _ = tokio::fs::remove_dir_all(&action.directory).await;
+            let retry_after = result.retry_after;
+            let refused = |reason| Refused { reason, retry_after };
             if !result.ok {
-                return Err(result.reason.unwrap_or_else(|| "failed".to_owned()));
+                return Err(refused(result.reason.unwrap_or_else(|| "failed".to_owned())));
             }
-            verdict(check, &result, scope)
+            verdict(check, &result, scope).map_err(refused)
         }
     }
 }

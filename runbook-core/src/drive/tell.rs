@@ -14,7 +14,7 @@ use crate::local::append_line;
 use crate::model::{Action, Channel, Command, Contact, CustomAction, Run, Shell, Via};
 use crate::plan::Plan;
 use crate::port::{ActionContext, Connections};
-use crate::render::{RenderError, render_run};
+use crate::render::{RenderError, judge, render_run};
 use crate::run::{Ending, NotTold, StepResult};
 use crate::value::{Duration, Object, Value};
 
@@ -230,7 +230,7 @@ impl One<'_> {
         let result = tokio::time::timeout(patience, executor.execute(&action)).await;
         let _ = tokio::fs::remove_dir_all(&action.directory).await;
         match result {
-            Ok(result) if result.ok && result.ending == Ending::Completed => Ok(()),
+            Ok(result) if result.ok => judge(None, &result, scope),
             Ok(result) => Err(result.reason.unwrap_or_else(|| "failed".to_owned())),
             Err(_) => Err(format!("took longer than {limit}")),
         }

@@ -91,7 +91,7 @@ pub(super) fn expect(fill: &Fill<'_>, expect: &Expect) -> String {
                         format!("{name} is {}", values.join(" or "))
                     }
                     Matcher::Text(text) => matches(fill, name, text),
-                    Matcher::Custom(value) => format!("{name} is {}", display(value)),
+                    Matcher::Field(wanted) => format!("{name} is {}", fill.value(wanted)),
                 }
             };
             fields.iter().map(field).collect::<Vec<_>>().join(", ")

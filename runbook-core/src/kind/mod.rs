@@ -78,6 +78,12 @@ pub trait ActionKind: Send + Sync {
     /// Looks at the parameters as written and reports every problem.
     fn check(&self, params: &Node, found: &mut Diagnostics);
 
+    /// Looks at the `expect` of such an action where it is a map of fields, and reports what can never be met.
+    /// The form of the matchers is looked at already.
+    fn check_expect(&self, expect: &Node, found: &mut Diagnostics) {
+        let _ = (expect, found);
+    }
+
     /// What it may do to the world with these parameters (templates in them are shown as written).
     fn effect(&self, params: &Value) -> Effect;
 

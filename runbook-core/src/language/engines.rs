@@ -101,26 +101,96 @@ const HTTP: &[Key] = &[
         "body: plain text\npost: \"https://app.example.net/text\"",
     ),
     key(
+        "file",
+        Shape::Template,
+        "The body, as the content of this file of the engine's machine.",
+        "file: report.csv\nput: \"https://app.example.net/reports/last\"",
+    ),
+    key(
         "basic",
         Shape::Place("http.basic"),
-        "User and password of the request.",
-        "basic: {user: app, password: x}",
+        "User and password of the request. The password is a secret.",
+        "basic: {user: app, password: \"${{ secrets.password }}\"}",
     ),
-    key("bearer", Shape::Template, "The token of the request.", "bearer: x"),
-    key("timeout", Shape::Duration, "How long the whole request may take.", "timeout: 10s"),
-    key("tls", Shape::Place("http.tls"), "Certificates for TLS.", "tls: {ca: ca.pem}"),
-    key("follow", Shape::Bool, "Whether redirects are followed.", "follow: false"),
+    key("bearer", Shape::Template, "The token of the request: a secret.", "bearer: \"${{ secrets.token }}\""),
+    key("timeout", Shape::Duration, "How long the whole request may take.", "timeout: 10s")
+        .default("the step's `timeout`, else 1m"),
+    key("tls", Shape::Place("http.tls"), "Certificates for TLS.", "tls: {ca: ca.pem}")
+        .default("the system's authorities are trusted"),
+    key(
+        "proxy",
+        Shape::Template,
+        "The proxy to go through. Variables of the environment name none.",
+        "proxy: \"http://proxy.example.net:3128\"",
+    )
+    .default("none"),
+    key("follow", Shape::Bool, "Whether redirects are followed, ten at most.", "follow: false")
+        .default("`true` for `get` and `head`"),
+    key(
+        "idempotency_key",
+        Shape::Bool,
+        "Sends a header `Idempotency-Key` that is the same for every attempt of this step of this run.",
+        "idempotency_key: true\npost: \"https://pay.example.net/transfers\"",
+    )
+    .default("`false`"),
 ];
 
 const BASIC: &[Key] = &[
     key("user", Shape::Template, "Who the request is from.", "user: app").required(),
-    key("password", Shape::Template, "The password: a secret.", "password: x").required(),
+    key("password", Shape::Template, "The password: a secret.", "password: \"${{ secrets.password }}\"")
+        .required(),
 ];
 
 const TLS: &[Key] = &[
-    key("ca", Shape::Template, "File with the certificates that are trusted.", "ca: ca.pem"),
-    key("cert", Shape::Template, "File with the certificate of this side.", "cert: client.pem"),
-    key("key", Shape::Template, "File with the key of this side.", "key: client.key"),
+    key(
+        "ca",
+        Shape::Template,
+        "File with the certificates that are trusted instead of the system's, or these as PEM.",
+        "ca: ca.pem",
+    ),
+    key(
+        "cert",
+        Shape::Template,
+        "File with the certificate of this side, or it as PEM.",
+        "cert: client.pem\nkey: client.key",
+    ),
+    key(
+        "key",
+        Shape::Template,
+        "File with the key of this side, or a secret that holds it as PEM.",
+        "cert: client.pem\nkey: client.key",
+    ),
+    key(
+        "insecure_because",
+        Shape::Template,
+        "Why the server's certificate is not checked. Every plan and every gate shows it.",
+        "insecure_because: the appliance has only the certificate of its maker",
+    )
+    .default("it is checked"),
+];
+
+const ANSWER: &[Key] = &[
+    key(
+        "status",
+        Shape::Any,
+        "The status: a number, a class such as `2xx`, or a list of these.",
+        "status: [200, 404]",
+    )
+    .default("`2xx`"),
+    key(
+        "headers",
+        Shape::Map(Names::Any, &Shape::Any),
+        "What headers are: a text, a list of which one fits, or matchers.",
+        "headers: {Content-Type: {contains: json}, X-Debug: {exists: false}}",
+    ),
+    key(
+        "json",
+        Shape::Map(Names::Any, &Shape::Any),
+        "What stands in the body, by path: a value, a list of which one fits, or matchers.",
+        "json: {state: up, queue.length: {max: 100}, hosts.0.name: {matches: '^web'}}",
+    ),
+    key("body", Shape::Any, "What the body is as a text: a text, or matchers.", "body: {contains: ready}"),
+    key("latency", Shape::Any, "How long the answer may take, its body included.", "latency: {max: 500ms}"),
 ];
 
 const DOCKER: &[Key] = &[
@@ -389,14 +459,16 @@ pub(super) const PLACES: &[Place] = &[
         .fill(&[("compose", "compose: {project: organizer}"), ("name", "name: api")]),
     Place::new("service.compose", "`compose`", "Which Compose project.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  api:\n    service:\n      name: api\n      compose:\n        @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE_COMPOSE)
         .late(),
-    Place::new("http", "`http`", "A request: one method with its URL, and what goes with it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      @@\n", HTTP)
+    Place::new("http", "`http`", "A request: one method with its URL, and what goes with it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsecrets: {token: {env: APP_TOKEN}, password: {env: APP_PASSWORD}}\nsteps:\n  - http:\n      @@\n", HTTP)
         .late()
         .one_of(METHODS)
         .fill(&[("get", "get: \"https://app.example.net/\"")]),
-    Place::new("http.basic", "`basic`", "User and password of a request.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      get: \"https://app.example.net/\"\n      basic:\n        @@\n", BASIC)
+    Place::new("http.basic", "`basic`", "User and password of a request.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsecrets: {password: {env: APP_PASSWORD}}\nsteps:\n  - http:\n      get: \"https://app.example.net/\"\n      basic:\n        @@\n", BASIC)
         .late()
-        .fill(&[("user", "user: app"), ("password", "password: x")]),
+        .fill(&[("user", "user: app"), ("password", "password: \"${{ secrets.password }}\"")]),
     Place::new("http.tls", "`tls`", "Certificates for TLS.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      get: \"https://app.example.net/\"\n      tls:\n        @@\n", TLS)
+        .late(),
+    Place::new("http.expect", "`expect` of `http`", "What an answer must be. Matchers of values are `equals`, `contains`, `matches`, `not_matches`, `empty`, `exists`, `min` and `max`.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http: {get: \"https://app.example.net/\"}\n    expect:\n      @@\n", ANSWER)
         .late(),
     Place::new("docker", "`docker`", "One operation of the container engine: its key holds what it is about.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - docker:\n      @@\n", DOCKER)
         .late()

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::TargetRef;
-use super::{CustomAction, Run};
+use super::{CustomAction, Run, ValueTemplate};
 use crate::diag::Severity;
 use crate::expr::{Expr, Template};
 use crate::source::Span;
@@ -109,8 +109,26 @@ pub enum Matcher {
     OneOf(Vec<Value>),
     /// A text with these properties.
     Text(TextMatcher),
-    /// Whatever the executor's own matcher says (`status: 2xx`, `json: {…}`).
-    Custom(Value),
+    /// What an executor's own field must be (`status: 2xx`, `json: {…}`).
+    Field(ValueTemplate),
+}
+
+impl Matcher {
+    /// The keys of a map of matchers for one field. A map without any of them holds paths into the field.
+    pub const KEYS: [&'static str; 8] =
+        ["equals", "contains", "matches", "not_matches", "empty", "exists", "min", "max"];
+
+    /// Every expression in it.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        match self {
+            Matcher::OneOf(_) => Vec::new(),
+            Matcher::Text(text) => {
+                let templates = text.equals.iter().chain(&text.contains);
+                templates.flat_map(|template| template.expressions()).collect()
+            }
+            Matcher::Field(wanted) => wanted.expressions(),
+        }
+    }
 }
 
 /// Properties of a text; those that are set must all hold. Texts are compared without trailing line breaks.
@@ -172,6 +190,15 @@ impl Default for Retry {
 }
 
 impl Retry {
+    /// How long somebody who asks to be left alone is at most, when the author names no longest pause.
+    pub const LONGEST_REQUEST: Duration = Duration::from_secs(3600);
+
+    /// The pause after try number `attempt` (from 1), when whoever was asked wants to be left alone for `asked`.
+    pub fn pause(&self, attempt: u32, asked: Option<Duration>) -> Duration {
+        let most = self.max_every.unwrap_or(Self::LONGEST_REQUEST);
+        self.pause_after(attempt).max(asked.unwrap_or_default().min(most))
+    }
+
     /// The pause after try number `attempt` (from 1).
     pub fn pause_after(&self, attempt: u32) -> Duration {
         let factor = f64::from(self.backoff_percent) / 100.0;

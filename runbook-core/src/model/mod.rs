@@ -311,6 +311,11 @@ pub struct StepSpec {
 }
 
 impl StepSpec {
+    /// Whether nothing but its being idempotent says what follows when nobody knows what became of it.
+    pub fn is_repeated_blindly(&self) -> bool {
+        self.idempotent && self.done_when.is_empty() && self.verify.is_empty()
+    }
+
     /// A step that does `action` and nothing else, on this machine.
     pub fn plain(action: Action) -> Self {
         StepSpec {

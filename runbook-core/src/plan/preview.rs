@@ -8,7 +8,7 @@ use crate::model::{
     ValueTemplate, Via,
 };
 use crate::shell::{Part, lower, quote};
-use crate::value::{Object, Value, display, type_name};
+use crate::value::{Object, Value, display, in_words, type_name};
 
 /// Renders templates with the names that have a value, and says of the others when they will have one:
 /// `<known after step build>`.
@@ -241,7 +241,7 @@ impl Preview {
 
     /// The parameters of an executor's action.
     pub fn custom(&self, custom: &CustomAction) -> String {
-        format!("{} {}", custom.kind, self.value(&custom.params))
+        format!("{} {}", custom.kind, in_words(&self.value(&custom.params)))
     }
 
     /// A command as a shell would read it.

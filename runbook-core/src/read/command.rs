@@ -10,8 +10,8 @@ use crate::check;
 use crate::diag::{Code, Diagnostic};
 use crate::expr::Template;
 use crate::model::{
-    Check, CheckKind, Command, CustomAction, Effect, Expect, FileProbe, Matcher, Retry, Run, Shell,
-    TargetRef, TcpProbe, TextMatcher,
+    Check, CheckKind, Command, CustomAction, Effect, Expect, FileProbe, Retry, Run, Shell, TargetRef,
+    TcpProbe,
 };
 use crate::source::Span;
 use crate::value::{Duration, parse_size};
@@ -247,7 +247,7 @@ impl Reader<'_> {
                         .help("add one of `run`, `tcp`, `file`, `http`, or write an expression as a text"),
                 );
             }
-            self.around_check(&fields, true);
+            self.around_check(&fields, Some(""));
             return None;
         };
         if let Some((second, _)) = questions.next() {
@@ -279,7 +279,7 @@ impl Reader<'_> {
             let message = format!("`expect` means nothing for `{}`", key.value);
             self.report(Diagnostic::error(Code::KEY_NOT_HERE, fields.key_span("expect"), message));
         }
-        let around = self.around_check(&fields, is_custom);
+        let around = self.around_check(&fields, is_custom.then_some(key.value.as_str()));
         let plain = self.plain_check(node, kind?);
         let check = Check {
             title: around.title,
@@ -315,12 +315,12 @@ impl Reader<'_> {
     }
 
     /// What stands around the question of a check.
-    fn around_check(&mut self, fields: &Fields<'_>, of_executor: bool) -> AroundCheck {
+    fn around_check(&mut self, fields: &Fields<'_>, executor: Option<&str>) -> AroundCheck {
         let severities = [("error", false), ("warn", true)];
         AroundCheck {
             title: fields.get("title").and_then(|node| self.template(node, "`title`")),
             target: fields.get("target").and_then(|node| self.target(node)),
-            expect: fields.get("expect").and_then(|node| self.expect(node, of_executor)),
+            expect: fields.get("expect").and_then(|node| self.expect(node, executor)),
             retry: fields.get("retry").and_then(|node| self.retry(node)),
             timeout: fields.get("timeout").and_then(|node| self.limit(node, "`timeout`")),
             message: fields.get("message").and_then(|node| self.template(node, "`message`")),
@@ -400,74 +400,6 @@ impl Reader<'_> {
         });
         let newer_than = fields.get("newer_than").and_then(|node| self.duration(node, "`newer_than`"));
         Some(FileProbe { path, exists, newer_than, min_size })
-    }
-
-    /// `expect`: an expression over `result`, or matchers by field.
-    pub(super) fn expect(&mut self, node: &Node, of_executor: bool) -> Option<Expect> {
-        if node.as_scalar().is_some() {
-            return self.expr(node, "`expect`").map(Expect::Expr);
-        }
-        let known: &[keys::Key] = &[
-            ("exit_code", keys::Support::Now),
-            ("stdout", keys::Support::Now),
-            ("stderr", keys::Support::Now),
-        ];
-        let map = match node.as_map() {
-            Some(map) if of_executor => map,
-            Some(map) if map.is_empty() => {
-                let message = "`expect` holds no matcher";
-                self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, message));
-                return None;
-            }
-            _ => self.fields(node, "`expect`", &[known])?.map,
-        };
-        let mut matchers = Vec::new();
-        for (key, value) in map.iter() {
-            let matcher = match key.value.as_str() {
-                "exit_code" => self.exit_codes(value),
-                "stdout" | "stderr" => self.text_matcher(value).map(Matcher::Text),
-                _ if of_executor => Some(Matcher::Custom(value.to_value())),
-                _ => None,
-            };
-            matchers.extend(matcher.map(|matcher| (key.value.clone(), matcher)));
-        }
-        Some(Expect::Fields(matchers))
-    }
-
-    fn exit_codes(&mut self, node: &Node) -> Option<Matcher> {
-        let items = node.as_seq().unwrap_or(std::slice::from_ref(node));
-        let codes: Vec<_> = items.iter().map(Node::to_value).collect();
-        if codes.is_empty() {
-            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, "`exit_code` holds no number"));
-            return None;
-        }
-        let fits = codes.iter().all(|c| c.as_i64().is_some_and(|n| (0..=255).contains(&n)));
-        if !fits {
-            self.wrong_type(node, "`exit_code`", "a number from 0 to 255, or a list of them");
-            return None;
-        }
-        Some(Matcher::OneOf(codes))
-    }
-
-    fn text_matcher(&mut self, node: &Node) -> Option<TextMatcher> {
-        if node.as_scalar().is_some() {
-            return Some(TextMatcher {
-                equals: Some(self.template(node, "the text")?),
-                ..TextMatcher::default()
-            });
-        }
-        let fields = self.fields(node, "a text matcher", &[keys::TEXT_MATCHER])?;
-        if fields.map.is_empty() {
-            let message = "a text matcher that any text fits";
-            self.report(Diagnostic::error(Code::EMPTY_LIST, node.span, message));
-        }
-        Some(TextMatcher {
-            equals: fields.get("equals").and_then(|node| self.template(node, "`equals`")),
-            contains: fields.get("contains").and_then(|node| self.template(node, "`contains`")),
-            matches: fields.get("matches").and_then(|node| self.pattern(node, "`matches`")),
-            not_matches: fields.get("not_matches").and_then(|node| self.pattern(node, "`not_matches`")),
-            empty: fields.get("empty").and_then(|node| self.bool(node, "`empty`")),
-        })
     }
 }
 

@@ -4,6 +4,7 @@ mod book;
 mod command;
 mod contacts;
 mod escalation;
+mod expect;
 mod fields;
 mod flow;
 mod foreign;

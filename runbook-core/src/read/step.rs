@@ -113,9 +113,9 @@ impl Reader<'_> {
             done_when,
             preconditions,
             confirm: fields.get("confirm").and_then(|node| self.confirm(node)),
-            expect: fields
-                .get("expect")
-                .and_then(|node| self.expect(node, matches!(action, Action::Custom(_)))),
+            expect: fields.get("expect").and_then(|node| {
+                self.expect(node, matches!(action, Action::Custom(_)).then(|| action.key()))
+            }),
             // A default retry is for what may be repeated; it does not make anything repeatable.
             retry: own_retry.or_else(|| self.defaults.retry.clone().filter(|_| takes_time && idempotent)),
             settle: fields.get("settle").and_then(|node| self.duration(node, "`settle`")),

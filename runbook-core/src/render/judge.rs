@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::action::RenderError;
+use super::matchers::field_fits;
 use crate::expr::{Expr, Template};
 use crate::model::{Check, CheckKind, Command, Expect, Matcher, TextMatcher};
 use crate::run::{Ending, StepResult};
@@ -10,13 +11,12 @@ use crate::value::{Object, Value, display};
 
 /// Whether `result` is a success. `Err` says why not, for people.
 ///
-/// Without `expect`, a command must end with exit code 0.
+/// Without an `expect` that says otherwise, a command must end with exit code 0, and a status must be 2xx.
 pub fn judge(expect: Option<&Expect>, result: &StepResult, scope: &Object) -> Result<(), String> {
     if result.ending != Ending::Completed {
         return Err(result.reason.clone().unwrap_or_else(|| "did not complete".to_owned()));
     }
-    let wants_code =
-        matches!(expect, Some(Expect::Fields(fields)) if fields.iter().any(|(name, _)| name == "exit_code"));
+    let wants = |field: &str| matches!(expect, Some(Expect::Fields(fields)) if fields.iter().any(|(name, _)| name == field));
     match expect {
         Some(Expect::Expr(expr)) => match expr.eval_bool(scope) {
             Ok(true) => Ok(()),
@@ -24,12 +24,15 @@ pub fn judge(expect: Option<&Expect>, result: &StepResult, scope: &Object) -> Re
             Err(error) => Err(RenderError::from(error).to_string()),
         },
         Some(Expect::Fields(fields)) => {
-            if !wants_code {
+            if !wants("exit_code") {
                 exit_code_is_zero(result)?;
+            }
+            if !wants("status") {
+                status_is_good(result)?;
             }
             fields.iter().try_for_each(|(name, matcher)| field(name, matcher, result, scope))
         }
-        None => exit_code_is_zero(result),
+        None => exit_code_is_zero(result).and_then(|()| status_is_good(result)),
     }
 }
 
@@ -41,6 +44,17 @@ fn exit_code_is_zero(result: &StepResult) -> Result<(), String> {
     match result.exit_code {
         None | Some(0) => Ok(()),
         Some(code) => Err(exit_reason(code)),
+    }
+}
+
+fn status_is_good(result: &StepResult) -> Result<(), String> {
+    match result.fields.get("status").and_then(Value::as_u64) {
+        Some(status) if !(200..300).contains(&status) => {
+            let text = result.fields.get("status_text").map(|text| format!(" {}", display(text)));
+            let wait = result.retry_after.map(|wait| format!(" (the server asks to wait {wait})"));
+            Err(format!("status {status}{}{}", text.unwrap_or_default(), wait.unwrap_or_default()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -74,8 +88,11 @@ fn field(name: &str, matcher: &Matcher, result: &StepResult, scope: &Object) -> 
             let found = result.fields.get(name).unwrap_or(&Value::Null);
             if values.contains(found) { Ok(()) } else { Err(format!("{name} is `{}`", display(found))) }
         }
-        // An executor judges its own matchers before it returns.
-        _ => Ok(()),
+        (_, Matcher::Field(wanted)) => {
+            let wanted = wanted.render(scope).map_err(|error| RenderError::from(error).to_string())?;
+            field_fits(name, &wanted, &result.fields)
+        }
+        (_, Matcher::Text(_)) => Ok(()),
     }
 }
 

@@ -7,6 +7,7 @@ mod dry_text;
 mod enter;
 mod form;
 mod judge;
+mod matchers;
 mod own;
 mod scope;
 

@@ -416,6 +416,9 @@ pub struct StepResult {
     /// Whether another attempt is pointless, whatever `retry` says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub give_up: bool,
+    /// How long whoever was asked wants to be left alone before another attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<Duration>,
     /// Whether it went less well than it should have; `reason` says how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub warned: bool,
@@ -437,6 +440,7 @@ impl StepResult {
             fields: Object::new(),
             outputs: Object::new(),
             give_up: false,
+            retry_after: None,
             warned: false,
             by: None,
         }

@@ -317,10 +317,15 @@ impl Machine {
             self.begin_attempt(id, attempt, work);
         }
         let was_in_doubt = matches!(self.state.node(id).phase, Phase::Doubt(_));
+        let blindly = self.plan.node(id).spec.is_repeated_blindly();
         let node = self.node_mut(id);
         node.result = Some(Box::new(result.clone()));
         node.reason.clone_from(&result.reason);
         match result.ending {
+            // The engine was there all the time: how often it is repeated is for `retry` to say.
+            Ending::Unknown if !was_in_doubt && blindly => {
+                self.action_failed(id, result, work);
+            }
             Ending::Unknown => self.enter_doubt(id, work),
             Ending::NotStarted => {
                 node.acted = node.acted_before;
@@ -362,7 +367,7 @@ impl Machine {
         if retry.attempts.is_some_and(|most| node.attempt >= most) {
             return None;
         }
-        let next = after(work.at, retry.pause_after(node.attempt));
+        let next = after(work.at, retry.pause(node.attempt, result.retry_after));
         let last = retry.within.map(|within| after(node.started.unwrap_or(work.at), within));
         last.is_none_or(|last| next <= last).then_some(next)
     }

@@ -28,12 +28,10 @@
 mod check;
 mod coverage;
 mod judge;
-mod matchers;
 mod names;
 
 pub use coverage::{Coverage, Point, PointKind};
 pub use judge::{Failure, Seen, judge};
-pub use matchers::custom_matchers;
 pub use names::{CHECK_LISTS, base_of};
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};

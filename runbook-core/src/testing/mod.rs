@@ -1,5 +1,6 @@
 //! For tests of programs that embed the engine, of executors, and of the engine itself: a clock that stands
-//! still, scripted people and actions, and stand-ins that must never be reached.
+//! still, scripted people and actions, stand-ins that must never be reached, and the contracts that every connector
+//! and every executor keeps.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -31,12 +32,14 @@
 
 mod actions;
 mod clock;
+mod contract;
 mod forbidden;
 mod people;
 mod recorder;
 
 pub use actions::{Call, ScriptedExecutor, action_context};
 pub use clock::ManualClock;
+pub use contract::{Broken, ConnectorContract, ExecutorContract};
 pub use forbidden::{ForbiddenConnector, ForbiddenExecutor};
 pub use people::ScriptedApprover;
 pub use recorder::Recorder;

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use crate::model::{Action, CheckKind, Expect, Mock, MockEnd, MockValue};
+use crate::model::{Action, CheckKind, Mock, MockEnd, MockValue};
 use crate::plan::{Plan, Role};
 use crate::port::{Asked, Attempted, CheckAnswer, Clock, FileFacts, StandIn};
 use crate::run::{Captured, Ending, StepResult};
 use crate::source::Span;
-use crate::suite::{Failure, base_of, custom_matchers};
+use crate::suite::{Failure, base_of};
 use crate::value::{Duration, Object};
 
 /// What the world answers, and what it was asked.
@@ -258,7 +258,7 @@ impl StandIn for Stage {
         if let Some(result) = self.takes(&value, attempt.timeout, attempt.stop).await {
             return result;
         }
-        result(&value, command, attempt.expect)
+        result(&value, command)
     }
 
     async fn check(&self, asked: &Asked<'_>) -> Option<CheckAnswer> {
@@ -316,7 +316,7 @@ impl Stage {
             }
             _ => return CheckAnswer::Passes,
         };
-        CheckAnswer::Result(Box::new(result(value, command, asked.check.expect.as_ref())))
+        CheckAnswer::Result(Box::new(result(value, command)))
     }
 }
 
@@ -326,7 +326,7 @@ fn after_back(now: Timestamp, age: Duration) -> Timestamp {
 }
 
 /// What an executor would say.
-fn result(value: &MockValue, command: bool, expect: Option<&Expect>) -> StepResult {
+fn result(value: &MockValue, command: bool) -> StepResult {
     let reason =
         |reason: &Option<String>, otherwise: &str| reason.clone().unwrap_or_else(|| otherwise.to_owned());
     let mut result = match &value.end {
@@ -355,27 +355,5 @@ fn result(value: &MockValue, command: bool, expect: Option<&Expect>) -> StepResu
     (result.stdout, result.stderr) = (text(&value.stdout), text(&value.stderr));
     result.fields =
         value.fields.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect::<Object>();
-    if result.ok && !command {
-        judge_as_executor(&mut result, expect);
-    }
     result
-}
-
-/// What an executor judges itself before it returns: its own matchers, and without one for it, the status.
-fn judge_as_executor(result: &mut StepResult, expect: Option<&Expect>) {
-    let says_status = match expect {
-        Some(Expect::Expr(_)) => true,
-        Some(Expect::Fields(fields)) => fields.iter().any(|(name, _)| name == "status"),
-        None => false,
-    };
-    let status = result.fields.get("status").and_then(crate::value::Value::as_u64);
-    let bad = status.filter(|status| !says_status && !(200..300).contains(status));
-    let refused = match bad {
-        Some(status) => Some(format!("status {status}")),
-        None => custom_matchers(expect, result).err(),
-    };
-    if let Some(reason) = refused {
-        result.ok = false;
-        result.reason = Some(reason);
-    }
 }

@@ -3,7 +3,8 @@
 use super::words;
 use crate::ids::NodeId;
 use crate::model::{
-    Action, Check, Confirm, Effect, OnConflict, OnGateTimeout, RollbackMode, StepFailure, TargetRef, Via,
+    Action, Check, CheckKind, Confirm, Effect, OnConflict, OnGateTimeout, RollbackMode, StepFailure,
+    TargetRef, Via,
 };
 use crate::plan::{Node, Plan, PlanEscalation, Preview, Role};
 use crate::value::{Object, display};
@@ -325,6 +326,7 @@ impl Page<'_> {
                     );
                 }
             }
+            Action::Custom(_) => self.field(indent, "", &does),
             other => self.field(indent, &format!("{}: ", other.key()), &does),
         }
     }
@@ -364,10 +366,11 @@ impl Page<'_> {
 
     fn check(&mut self, indent: usize, label: &str, check: &Check, usual_target: &TargetRef) {
         let mut what = words::check(&self.preview, check);
-        if words::check_kind(check) != "expression" && words::check_kind(check) != "run" {
-            what = format!("{} {what}", words::check_kind(check));
-        } else if words::check_kind(check) == "run" {
-            what = format!("$ {}", what.replace('\n', "\n  "));
+        match &check.kind {
+            // What an executor asks begins with its key.
+            CheckKind::Expr(_) | CheckKind::Custom(_) => {}
+            CheckKind::Run(_) => what = format!("$ {}", what.replace('\n', "\n  ")),
+            _ => what = format!("{} {what}", words::check_kind(check)),
         }
         if let Some(title) = &check.title {
             what = format!("{}\n{what}", self.preview.text(title));

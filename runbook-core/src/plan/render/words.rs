@@ -102,7 +102,16 @@ fn matcher_text(preview: &Preview, name: &str, matcher: &Matcher) -> String {
             parts.extend(empty.map(|empty| format!("{name} is {}empty", if empty { "" } else { "not " })));
             parts.join(", ")
         }
-        Matcher::Custom(value) => format!("{name} is {value}"),
+        Matcher::Field(wanted) => format!("{name} is {}", wanted_text(&preview.value(wanted))),
+    }
+}
+
+/// What a field must be: a value, one of several, matchers or paths.
+fn wanted_text(wanted: &Value) -> String {
+    match wanted {
+        Value::Array(choices) => choices.iter().map(wanted_text).collect::<Vec<_>>().join(" or "),
+        Value::String(text) if text.len() == 3 && text.ends_with('x') => text.clone(),
+        other => other.to_string(),
     }
 }
 
