@@ -339,4 +339,8 @@ codes! {
     BAD_TIMEZONE = 751, "a time zone that does not exist",
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
+
+    SSH_OPTION = 800, "an option of ssh that a runbook cannot set",
+        "Host keys are always checked, and what runs on the engine's machine or shapes its connections is the engine's or the user's own.",
+        "Add the host's key to the known hosts of whoever runs the runbook; put what concerns one's own machine into ~/.ssh/config.";
 }

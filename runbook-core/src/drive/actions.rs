@@ -283,6 +283,7 @@ pub(super) fn job(
         env: run.env,
         stdin: run.stdin.map(String::into_bytes),
         cwd: run.cwd,
+        run_as: None,
         timeout,
         grace: context.world.grace,
         durable,

@@ -1,0 +1,6 @@
+//! The target kind `ssh` against real servers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod commands;
+mod support;
