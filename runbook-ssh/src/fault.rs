@@ -14,14 +14,25 @@ pub(crate) fn classify(host: &Host, said: &str) -> ConnectError {
 
 /// Whether the host has refused because too many connect at once, so that trying again is right.
 pub(crate) fn is_crowded(said: &str) -> bool {
-    let early = ["kex_exchange_identification", "ssh_exchange_identification", "banner exchange"];
-    let cut = [
+    const EARLY: [&str; 3] = ["kex_exchange_identification", "ssh_exchange_identification", "banner exchange"];
+    const CUT: [&str; 4] = [
         "Connection closed by remote host",
         "Connection reset by peer",
         "Exceeded MaxStartups",
         "Not allowed at this time",
     ];
-    early.iter().any(|place| said.contains(place)) && cut.iter().any(|end| said.contains(end))
+    // A way over a jump host that was never opened looks the same from its far end.
+    const OTHER: [&str; 7] = [
+        "Connection refused",
+        "Could not resolve",
+        "Permission denied",
+        "timed out",
+        "No route to host",
+        "verification failed",
+        "stdio forwarding failed",
+    ];
+    let has = |texts: &[&str]| texts.iter().any(|text| said.contains(text));
+    has(&EARLY) && has(&CUT) && !has(&OTHER)
 }
 
 /// The kind of a failure; `jumps` is whether the way leads over other hosts.

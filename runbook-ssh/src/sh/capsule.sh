@@ -7,7 +7,8 @@ exec 9>&2 2>/dev/null </dev/null
 set -C
 echo "$$ $2" >"$1/claim" || exit 125
 set +C
-(exec 2>&9 9>&-; eval "$rb_text")
+# What waits for the command must not end before it; programs that are started have no traps.
+(trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2; exec 2>&9 9>&-; eval "$rb_text")
 rb_code=$?
 echo "$rb_code" >"$1/code"
 exit "$rb_code"

@@ -12,7 +12,8 @@ else
     rb_stop "$$" "$rb_mark" "$rb_grace" " $$ $rb_me "
   ) &
   rb_watch=$!
-  (rb_job 3<&-)
+  # What waits for the command must not end before it; programs that are started have no traps.
+  (trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2; rb_job 3<&-)
   rb_code=$?
   kill "$rb_watch" 2>/dev/null
   rb_ended "code $rb_code"

@@ -187,7 +187,9 @@ async fn timeouts_and_stops_end_everything() {
         assert_eq!((report.stdout.head.as_str(), report.note), ("on\n", None));
         until("nothing is left", || sshd.at_work().len() <= idle).await;
     }
-    for job in jobs.both(jobs.script("trap 'echo bye; exit 3' TERM\necho on\nwhile :; do sleep 0.1 || :; done")) {
+    for job in
+        jobs.both(jobs.script("trap 'echo bye; exit 3' TERM\necho on\nwhile :; do sleep 0.1 || :; done"))
+    {
         let (shown, stop) = (Arc::new(Collected::default()), CancellationToken::new());
         let running = t.exec(&job, shown.clone(), stop.clone());
         let stopping = async {
