@@ -14,7 +14,8 @@ pub(crate) fn classify(host: &Host, said: &str) -> ConnectError {
 
 /// Whether the host has refused because too many connect at once, so that trying again is right.
 pub(crate) fn is_crowded(said: &str) -> bool {
-    const EARLY: [&str; 3] = ["kex_exchange_identification", "ssh_exchange_identification", "banner exchange"];
+    const EARLY: [&str; 3] =
+        ["kex_exchange_identification", "ssh_exchange_identification", "banner exchange"];
     const CUT: [&str; 4] = [
         "Connection closed by remote host",
         "Connection reset by peer",

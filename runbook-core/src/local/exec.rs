@@ -62,6 +62,12 @@ impl LocalConnection {
         if stop.is_cancelled() {
             return Ok(not_started("the run was stopped before it began"));
         }
+        if let Some(other) = &job.run_as {
+            return Ok(not_started(format!(
+                "`become` is not for commands on this machine: run the engine as `{0}`, or write `sudo -n -u {0}` in front of the command",
+                other.user
+            )));
+        }
         let attempt = Attempt::at(&job.directory)?;
         if job.durable && attempt.claim()? != Claim::Open {
             return Ok(recover::join(job, output, stop).await);

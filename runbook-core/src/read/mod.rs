@@ -22,7 +22,7 @@ use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
-use crate::model::{Retry, Runbook, Shell, Suite, TargetRef};
+use crate::model::{Become, Retry, Runbook, Shell, Suite, TargetRef};
 use crate::source::{Source, SourceId, Sources};
 use crate::value::Duration;
 use crate::yaml;
@@ -57,6 +57,7 @@ struct Defaults {
     /// Bytes that a copy of `env` takes.
     env_cost: usize,
     cwd: Option<Template>,
+    run_as: Option<Become>,
 }
 
 /// Where included files come from. The reader itself opens nothing.

@@ -262,7 +262,11 @@ async fn random_kills_lose_nothing_and_repeat_nothing() {
             let mut number = 0u64;
             while !over.load(Ordering::Relaxed) {
                 number += 1;
-                std::thread::sleep(StdDuration::from_millis(chance.hash_one(number) % 600));
+                if sshd.at_work().is_empty() {
+                    std::thread::sleep(StdDuration::from_millis(5));
+                    continue;
+                }
+                std::thread::sleep(StdDuration::from_millis(chance.hash_one(number) % 200));
                 let all = if number.is_multiple_of(2) { masters(&sshd) } else { sshd.sessions() };
                 if let Some(pid) = all.get((chance.hash_one((number, 1)) as usize) % all.len().max(1)) {
                     kill(*pid);

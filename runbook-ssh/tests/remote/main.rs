@@ -5,4 +5,5 @@
 mod commands;
 mod durable;
 mod faults;
+mod files;
 mod support;

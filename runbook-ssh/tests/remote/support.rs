@@ -331,3 +331,15 @@ pub(crate) fn with_variable(wanted: &str) -> Vec<i32> {
     };
     processes().into_iter().filter(has).collect()
 }
+
+/// The living processes of `user` whose command line is `line`.
+pub(crate) fn processes_of(user: &str, line: &str) -> Vec<i32> {
+    let uid = Command::new("id").args(["-u", user]).output().unwrap().stdout;
+    let uid: u32 = String::from_utf8(uid).unwrap().trim().parse().unwrap();
+    let is_theirs = |pid: &i32| {
+        use std::os::unix::fs::MetadataExt;
+        let owner = fs::metadata(format!("/proc/{pid}")).map(|meta| meta.uid());
+        owner.is_ok_and(|owner| owner == uid) && cmdline(*pid).trim() == line
+    };
+    processes().into_iter().filter(is_theirs).collect()
+}
