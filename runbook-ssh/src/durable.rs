@@ -70,6 +70,10 @@ impl SshConnection {
             };
             let place = match place {
                 Ok(place) => place,
+                Err(error) if error.kind == "lost" => {
+                    last = error.message;
+                    continue;
+                }
                 Err(error) => return unreachable(&error),
             };
             let record = Record { name: text::random(), base: place.base.clone(), boot: place.boot.clone() };
@@ -293,9 +297,10 @@ impl SshConnection {
                 Ok(Stopped::Ended(left)) => {
                     let until = Some(Instant::now() + LAST_OUTPUT);
                     let fate = self.find(record, capture, until, &CancellationToken::new()).await;
-                    let seat = match fate {
-                        Fate::Ended(_, _, seat) => seat,
-                        _ => None,
+                    let (end, seat) = match fate {
+                        // It may have ended by itself just before.
+                        Fate::Ended(end, _, seat) => (end, seat),
+                        _ => (end, None),
                     };
                     let left = (!left.is_empty()).then(|| format!("could not be ended: {}", left.join(", ")));
                     return Fate::Ended(end, left, seat);

@@ -3,6 +3,7 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runbook_core::port::ConnectError;
@@ -20,6 +21,8 @@ const SESSIONS: usize = 8;
 const CARES: usize = 2;
 /// How long a host may refuse connections or sessions because it has too many.
 const CROWDED: Duration = Duration::from_secs(120);
+/// How long a host that was reached before may be away until what needs it fails.
+const AWAY: Duration = Duration::from_secs(30);
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +59,22 @@ pub(crate) struct Link {
     care: Arc<Semaphore>,
     /// How many connections may be opened at once, to all hosts together.
     opening: Arc<Semaphore>,
+    /// Whether it was open before: then what fails may be on its way back.
+    known: AtomicBool,
 }
 
 impl Link {
     /// A way that is not open yet.
     pub(crate) fn new(host: Host, opening: Arc<Semaphore>) -> Self {
         let places = |number| Arc::new(Semaphore::new(number));
-        Link { host, master: Mutex::default(), work: places(SESSIONS), care: places(CARES), opening }
+        Link {
+            host,
+            master: Mutex::default(),
+            work: places(SESSIONS),
+            care: places(CARES),
+            opening,
+            known: AtomicBool::new(false),
+        }
     }
 
     /// The connection, opened when there is none.
@@ -73,6 +85,7 @@ impl Link {
         }
         let opened = Arc::new(self.open().await?);
         *master = Some(Arc::clone(&opened));
+        self.known.store(true, Ordering::Relaxed);
         Ok(opened)
     }
 
@@ -117,7 +130,15 @@ impl Link {
         let start = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {
-            let master = self.master().await?;
+            let master = match self.master().await {
+                Ok(master) => master,
+                Err(error) if self.may_come_back(&error) && start.elapsed() < AWAY => {
+                    tokio::time::sleep(jittered(pause)).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let error = match Talk::open(master.session(), program).await {
                 Ok(talk) => return Ok(Seat { talk, master, _permit: permit }),
                 Err(error) => error,
@@ -140,6 +161,12 @@ impl Link {
                 pause = (pause * 2).min(Duration::from_secs(2));
             }
         }
+    }
+
+    /// Whether a host that was reached before is only away for a moment, as while its sshd is restarted.
+    fn may_come_back(&self, error: &ConnectError) -> bool {
+        let passing = ["lost", "refused", "timeout", "unreachable", "proxy"];
+        self.known.load(Ordering::Relaxed) && passing.contains(&error.kind)
     }
 
     /// Ends the connection; it is opened again when somebody needs it.

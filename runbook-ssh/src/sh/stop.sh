@@ -3,6 +3,7 @@ rb_dir=$rb_base/$rb_name
 (umask 077; exec mkdir -p "$rb_dir") 2>/dev/null
 rb_began
 if (set -C; echo engine >"$rb_dir/claim") 2>/dev/null; then rb_ended never
+elif [ -s "$rb_dir/code" ]; then rb_ended done
 else
   rb_pid=
   for rb_x in 1 2 3 4 5; do

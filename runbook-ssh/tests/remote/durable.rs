@@ -214,18 +214,27 @@ async fn what_a_lost_engine_has_started_can_still_be_stopped() {
 
 #[tokio::test]
 async fn without_a_place_to_write_the_step_says_so() {
-    let (sshd, jobs) = (sshd!("SetEnv HOME=/proc"), Jobs::new());
-    if rustix::process::geteuid().is_root() {
-        // Nobody can keep root from writing to /var/tmp; another user's server would be needed.
-        let t = sshd.connect().await;
-        assert_eq!(exec(&t, &durable(jobs.script("exit 3"))).await.end, ExecEnd::Exited(3));
+    let jobs = Jobs::new();
+    // Every command sees read-only directories where a capsule could be.
+    let program = jobs.directory().join("read-only");
+    let text = "#!/bin/sh\nexec unshare -m sh -c 'mount -t tmpfs -o ro none /var/tmp && mount -t tmpfs -o ro none /tmp && exec sh -c \"$SSH_ORIGINAL_COMMAND\"'\n";
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let able = std::process::Command::new(&program).env("SSH_ORIGINAL_COMMAND", "true").status();
+    if !able.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: mount namespaces are not permitted here");
         return;
     }
-    fs::set_permissions(sshd.at("state"), PermissionsExt::from_mode(0o500)).unwrap();
+    let sshd = sshd!(&format!("ForceCommand {}", program.display()));
     let t = sshd.connect().await;
-    let report = exec(&t, &durable(jobs.script("exit 3"))).await;
-    assert_eq!(report.end, ExecEnd::Exited(3));
-    assert!(report.note.is_some_and(|note| note.contains("nothing can be written")));
+    let job = durable(jobs.script("echo out; exit 3"));
+    let started = Timestamp::now();
+    let report = exec(&t, &job).await;
+    assert_eq!((report.end, report.stdout.head.as_str()), (ExecEnd::Exited(3), "out\n"));
+    assert!(report.note.is_some_and(|note| note.contains("nothing can be written on `t`")));
+    // Had the engine been lost, nobody would know.
+    let recovered = t.recover(&job, started, Arc::new(()), CancellationToken::new()).await;
+    assert!(matches!(&recovered, Recovered::Unknown(_)), "{recovered:?}");
 }
 
 #[tokio::test]

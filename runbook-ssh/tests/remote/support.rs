@@ -44,13 +44,15 @@ impl Sshd {
             make_key(&at(key));
         }
         fs::copy(at("user_key.pub"), at("authorized_keys")).unwrap();
-        fs::create_dir(at("state")).unwrap();
+        for name in ["state", "home"] {
+            fs::create_dir(at(name)).unwrap();
+        }
         let here = directory.path().display();
-        // The first value of an option counts.
+        // The first value of an option counts. Login scripts of whoever runs the tests stay out of it.
         let config = format!(
             "{extra}\nListenAddress 127.0.0.1:{port}\nHostKey {here}/host_key\nPidFile none\nAuthorizedKeysFile {here}/authorized_keys\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nLogLevel VERBOSE\n\
-             SetEnv XDG_STATE_HOME={here}/state RB_SSHD={here}\n"
+             SetEnv HOME={here}/home XDG_STATE_HOME={here}/state RB_SSHD={here}\n"
         );
         fs::write(at("sshd_config"), config).unwrap();
         let sshd = Sshd { directory, port, listener: Mutex::default() };
@@ -214,6 +216,11 @@ pub(crate) struct Jobs {
 impl Jobs {
     pub(crate) fn new() -> Self {
         Jobs { directory: tempfile::tempdir().unwrap(), number: Default::default() }
+    }
+
+    /// Where their directories are.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     fn job(&self, command: ExecCommand) -> ExecJob {
