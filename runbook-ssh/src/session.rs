@@ -30,7 +30,7 @@ pub(crate) struct Talk {
 
 /// What has come.
 pub(crate) enum Said {
-    /// Output of the command.
+    /// The beginning, or output of the command.
     Output,
     /// Time has passed.
     Tick,
@@ -92,7 +92,7 @@ impl Talk {
                 () = self.err.read() => Stream::Stderr,
                 _ = self.tick.tick() => return Said::Tick,
             };
-            let mut some = false;
+            let mut some = !self.has_begun();
             let mut take = |bytes: &[u8]| {
                 some = true;
                 take(stream, bytes);
@@ -101,7 +101,7 @@ impl Talk {
                 Stream::Stdout => self.out.pass(&mut take),
                 Stream::Stderr => self.err.pass(&mut take),
             }
-            if some {
+            if some && self.has_begun() {
                 return Said::Output;
             }
         }

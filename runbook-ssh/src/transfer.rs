@@ -96,21 +96,7 @@ impl SshConnection {
             Ok(seat) => seat,
             Err(error) => return Ok(Err(told(&error))),
         };
-        let feed = match (file, seat.talk.input()) {
-            (Some(file), Some(mut input)) => {
-                let file = file.try_clone().map_err(|error| here(&error))?;
-                Some(tokio::spawn(async move {
-                    let mut file = tokio::fs::File::from_std(file);
-                    tokio::io::AsyncSeekExt::rewind(&mut file).await?;
-                    tokio::io::copy_buf(&mut tokio::io::BufReader::with_capacity(PIECE, file), &mut input)
-                        .await?;
-                    input.flush().await?;
-                    // Held until all is read: its end would be taken for a lost connection.
-                    Ok::<_, io::Error>(input)
-                }))
-            }
-            _ => None,
-        };
+        let mut feed = None;
         let mut refused = None;
         let mut said = Vec::new();
         let mut silent = Instant::now();
@@ -121,7 +107,24 @@ impl SshConnection {
                 Stream::Stderr if said.len() < MOST_SAID => said.extend_from_slice(bytes),
                 Stream::Stderr => {}
             });
-            match next.await {
+            let next = next.await;
+            // Not before: some versions of `head` read more than they are to.
+            if feed.is_none()
+                && seat.talk.has_begun()
+                && let (Some(file), Some(mut input)) = (file, seat.talk.input())
+            {
+                let file = file.try_clone().map_err(|error| here(&error))?;
+                feed = Some(tokio::spawn(async move {
+                    let mut file = tokio::fs::File::from_std(file);
+                    tokio::io::AsyncSeekExt::rewind(&mut file).await?;
+                    tokio::io::copy_buf(&mut tokio::io::BufReader::with_capacity(PIECE, file), &mut input)
+                        .await?;
+                    input.flush().await?;
+                    // Held until all is read: its end would be taken for a lost connection.
+                    Ok::<_, io::Error>(input)
+                }));
+            }
+            match next {
                 Said::Output => silent = Instant::now(),
                 // While something is sent, nothing comes.
                 Said::Tick if feed.as_ref().is_some_and(|feed| !feed.is_finished()) => {

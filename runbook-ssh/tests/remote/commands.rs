@@ -251,6 +251,52 @@ async fn a_server_with_lower_limits_only_takes_longer() {
     assert_eq!(connections.len(), 16);
 }
 
+#[tokio::test]
+async fn busybox_is_enough() {
+    let jobs = Jobs::new();
+    let tools = jobs.directory().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    let installed = std::process::Command::new("busybox").arg("--install").arg("-s").arg(&tools).status();
+    if !installed.is_ok_and(|status| status.success()) {
+        assert!(std::env::var_os("RUNBOOK_REQUIRE_E2E").is_none(), "there is no busybox");
+        eprintln!("SKIPPED: there is no busybox");
+        return;
+    }
+    let shell = jobs.directory().join("shell");
+    let text = format!("#!{0}/sh\nexport PATH={0}\nexec sh -c \"$SSH_ORIGINAL_COMMAND\"\n", tools.display());
+    std::fs::write(&shell, text).unwrap();
+    std::fs::set_permissions(&shell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let sshd = sshd!(&format!("ForceCommand {}", shell.display()));
+    let t = sshd.connect().await;
+    for job in jobs.both(jobs.script("readlink /proc/$$/exe; cat; exit 5")) {
+        let job = ExecJob { stdin: Some(b"in\n".to_vec()), ..job };
+        let report = exec(&t, &job).await;
+        assert_eq!(report.end, ExecEnd::Exited(5), "{report:?}");
+        assert!(
+            report.stdout.head.contains("busybox") && report.stdout.head.ends_with("\nin\n"),
+            "{report:?}"
+        );
+    }
+    for job in jobs
+        .both(jobs.script("trap '' TERM; setsid sleep 1000 & sleep 1000 & while :; do sleep 1 || :; done"))
+    {
+        let job =
+            ExecJob { timeout: Some(Duration::from_millis(500)), grace: Duration::from_millis(200), ..job };
+        let report = exec(&t, &job).await;
+        assert_eq!((report.end, report.note), (ExecEnd::TimedOut, None));
+    }
+    let files = t.files().unwrap();
+    let path = sshd.at("file").to_str().unwrap().to_owned();
+    files.write(&path, b"content", &runbook_core::port::FileLook::default()).await.unwrap();
+    files.keep(&path, &format!("{path}.before")).await.unwrap();
+    assert_eq!(files.read(&path, 100).await.unwrap().unwrap(), b"content");
+    assert_eq!(files.put(jobs.directory(), &format!("{path}.tree"), &Default::default()).await.err(), None);
+    assert_eq!(files.get(&format!("{path}.tree"), &sshd.at("back")).await.err(), None);
+    assert_eq!(files.put_back(&path, &format!("{path}.before")).await, Ok(true));
+    t.close().await;
+    until("capsules are removed", || sshd.capsule_count() == 0).await;
+}
+
 /// All at once, in order.
 async fn futures<T>(all: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut waiting: Vec<_> = all.map(|one| (Some(Box::pin(one)), None)).collect();
