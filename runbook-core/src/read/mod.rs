@@ -15,6 +15,7 @@ mod sets;
 mod share;
 mod step;
 mod suite;
+mod user;
 
 use std::collections::HashSet;
 
