@@ -165,7 +165,10 @@ fn known_name(host: &Host) -> String {
 
 /// What ssh said, on one line, without its frames of `@`.
 fn summary(said: &str) -> String {
-    let lines = said.lines().map(|line| line.trim().trim_matches('@').trim()).filter(|line| !line.is_empty());
+    let lines = said
+        .lines()
+        .map(|line| line.trim().trim_matches('@').trim().trim_end_matches('.'))
+        .filter(|line| !line.is_empty());
     let mut lines: Vec<&str> = lines.collect();
     lines.dedup();
     // The whole warning about a changed key is a page.
