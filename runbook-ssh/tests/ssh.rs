@@ -4,11 +4,10 @@
 
 use runbook_core::diag::{Code, Diagnostics};
 use runbook_core::drive::Engine;
-use runbook_core::kind::{Kinds, Target, TargetKind};
-use runbook_core::port::Connector;
+use runbook_core::kind::{Kinds, TargetKind};
 use runbook_core::source::SourceId;
 use runbook_core::yaml;
-use runbook_ssh::{SshConnector, SshKind};
+use runbook_ssh::SshKind;
 
 fn codes(params: &str) -> Vec<Code> {
     let mut found = Diagnostics::default();
@@ -48,23 +47,15 @@ fn what_cannot_be_reached_is_reported() {
 fn checking_host_keys_cannot_be_switched_off() {
     for option in ["StrictHostKeyChecking", "stricthostkeychecking", "UserKnownHostsFile"] {
         let params = format!("{{host: a, options: {{{option}: 'no'}}}}");
-        assert_eq!(codes(&params), [Code::BAD_VALUE], "{option}");
+        assert_eq!(codes(&params), [Code::SSH_OPTION], "{option}");
     }
-}
-
-#[tokio::test]
-async fn nobody_is_connected_to() {
-    let target = Target { name: "app".into(), kind: "ssh".into(), ..Target::local() };
-    let error = SshConnector.connect(&target).await.err().unwrap();
-    assert_eq!(error.kind, "not_available");
-    assert!(error.message.contains("`app`"), "{error}");
 }
 
 #[test]
 fn programs_and_engines_take_it() {
     let mut kinds = Kinds::default();
     runbook_ssh::register(&mut kinds);
-    assert!(kinds.target("ssh").is_some_and(|kind| !kind.available()));
+    assert!(kinds.target("ssh").is_some_and(|kind| kind.available()));
     let engine = runbook_ssh::plug_in(Engine::builder()).build().unwrap();
     assert!(format!("{engine:?}").contains("\"ssh\""));
 }

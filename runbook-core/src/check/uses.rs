@@ -149,6 +149,11 @@ impl<'a> Uses<'a, '_> {
             value.expressions().for_each(|expr| self.private(expr));
         }
         self.templates(&run.cwd);
+        if let Some(other) = &run.run_as {
+            self.template(&other.user);
+            let password = other.password.iter().flat_map(|password| password.expressions());
+            password.for_each(|expr| self.private(expr));
+        }
     }
 
     fn custom(&mut self, custom: &'a CustomAction) {

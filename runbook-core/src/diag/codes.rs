@@ -352,6 +352,9 @@ codes! {
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
 
+    SSH_OPTION = 800, "an option of ssh that a runbook cannot set",
+        "Host keys are always checked, and what runs on the engine's machine or shapes its connections is the engine's or the user's own.",
+        "Add the host's key to the known hosts of whoever runs the runbook; put what concerns one's own machine into ~/.ssh/config.";
     CREDENTIAL_WRITTEN = 840, "a credential that is not a secret",
         "What opens a door stands readable in a file, in logs and in the history of a repository.",
         "Declare it under `secrets` and write `${{ secrets.name }}`.";

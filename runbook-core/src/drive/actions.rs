@@ -12,7 +12,7 @@ use crate::ids::NodeId;
 use crate::model::{Action, Command, Effect, Expect, Notify, Over, Run, StepSpec, TargetRef, WaitFor};
 use crate::port::{
     ActionContext, Attempted, Connections, ExecCommand, ExecEnd, ExecJob, ExecReport, Notice, Recovered,
-    StandIn,
+    RunAs, StandIn,
 };
 use crate::render::{Rendered, RenderedCommand, RenderedRun, evaluate_outputs, judge, without_marks};
 use crate::run::{Ending, StepResult};
@@ -287,6 +287,7 @@ pub(super) fn job(
         env: run.env,
         stdin: run.stdin.map(String::into_bytes),
         cwd: run.cwd,
+        run_as: run.run_as.map(|other| RunAs { user: other.user, password: other.password }),
         timeout,
         grace: context.world.grace,
         durable,
@@ -323,6 +324,8 @@ pub(super) fn run_expressions(run: &Run) -> Vec<&Expr> {
     };
     found.extend(run.env.iter().flat_map(|(_, value)| value.expressions()));
     found.extend(run.stdin.iter().chain(&run.cwd).flat_map(|template| template.expressions()));
+    let users = run.run_as.iter().flat_map(|other| std::iter::once(&other.user).chain(&other.password));
+    found.extend(users.flat_map(|template| template.expressions()));
     found
 }
 

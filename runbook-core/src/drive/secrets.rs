@@ -102,6 +102,9 @@ impl RunSecrets {
         if let Some(stdin) = &mut run.stdin {
             *stdin = self.fill(stdin, remarks).await?;
         }
+        if let Some(password) = run.run_as.as_mut().and_then(|other| other.password.as_mut()) {
+            *password = self.fill(password, remarks).await?;
+        }
         Ok(run)
     }
 

@@ -129,6 +129,7 @@ impl One<'_> {
                     env: env.clone(),
                     stdin: None,
                     cwd: None,
+                    run_as: None,
                 };
                 self.command(&run, &scope, limit).await
             }

@@ -218,7 +218,13 @@ const DEFAULTS: &[Key] = &[
         "env: {LANG: C}",
     ),
     key("cwd", Shape::Template, "The working directory of commands.", "cwd: /opt/app"),
-    key("become", Shape::Any, "As which user commands run.", "become: true").later(),
+    key(
+        "become",
+        Shape::Either(&[Shape::Bool, Shape::Place("become")]),
+        "As which user commands run.",
+        "become: true",
+    )
+    .default("the target's own user"),
 ];
 
 const LOCK: &[Key] = &[

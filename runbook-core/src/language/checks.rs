@@ -1,7 +1,7 @@
 //! Checks: what is asked before, after and between actions.
 
 use super::shape::Shape;
-use super::step::{CWD, SHELL, STDIN, STEP_ENV};
+use super::step::{BECOME, CWD, SHELL, STDIN, STEP_ENV};
 use super::{Key, Place, key};
 
 const CHECK: &[Key] = &[
@@ -47,6 +47,7 @@ const CHECK: &[Key] = &[
     STDIN,
     CWD,
     SHELL,
+    BECOME,
     key(
         "run",
         Shape::Either(&[Shape::Template, Shape::Items(&Shape::Template)]),

@@ -20,12 +20,19 @@ const SSH: &[Key] = &[
     key("user", Shape::Template, "The user to log in as.", "user: deploy").default("what OpenSSH decides"),
     key("port", Shape::Whole(1, 65_535), "The port of its SSH server.", "port: 2222")
         .default("what OpenSSH decides"),
-    key("proxy_jump", Shape::Template, "The host to go through.", "proxy_jump: bastion.example.net"),
+    key("identity_file", Shape::Template, "The key to log in with.", "identity_file: /home/deploy/.ssh/id_ed25519")
+        .default("what OpenSSH decides"),
+    key("proxy_jump", Shape::Template, "The hosts to go through.", "proxy_jump: bastion.example.net"),
+    key("config", Shape::Template, "A configuration of OpenSSH to read in place of your own.", "config: /etc/runbook/ssh_config"),
+    key("connect_timeout", Shape::Duration, "How long the host may take to accept a connection and show its key.", "connect_timeout: 30s")
+        .default("`10s`"),
+    key("keepalive", Shape::Duration, "After how much silence the host is asked whether it is still there. Three unanswered questions end the connection.", "keepalive: 10s")
+        .default("`5s`"),
     key(
         "options",
         TEXT_MAP,
-        "Further options of OpenSSH. None that would take host keys on trust.",
-        "options: {ConnectTimeout: \"10\"}",
+        "Further options of OpenSSH. None that would take host keys on trust or run programs here.",
+        "options: {KexAlgorithms: curve25519-sha256}",
     ),
 ];
 
@@ -449,7 +456,6 @@ const COMPOSE_OPERATIONS: &[&str] =
 /// Places of this part of the language.
 pub(super) const PLACES: &[Place] = &[
     Place::new("ssh", "`ssh`", "A host over SSH.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  app:\n    ssh:\n      @@\nsteps: [{run: [\"true\"], effect: read}]\n", SSH)
-        .late()
         .fill(&[("host", "host: app.example.net")]),
     Place::new("container", "`container`", "A container as a target: commands run in it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  app: {local: {}}\n  worker:\n    container:\n      @@\nsteps: [{run: [\"true\"], effect: read}]\n", CONTAINER)
         .late()

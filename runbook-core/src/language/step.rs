@@ -42,6 +42,27 @@ pub(super) const CWD: Key =
         .default("`defaults.cwd`, else that of the target")
         .beside(&["run"]);
 
+/// The user of a command.
+pub(super) const BECOME: Key = key(
+    "become",
+    Shape::Either(&[Shape::Bool, Shape::Place("become")]),
+    "As which user the command runs, through `sudo` on the target: `true` is root. Targets of kind `ssh` can do that.",
+    "become: true",
+)
+.default("`defaults.become`, else the target's own user")
+.beside(&["run"]);
+
+const BECOME_KEYS: &[Key] = &[
+    key("user", Shape::Template, "The user's name.", "user: postgres").default("`root`"),
+    key("method", Shape::Words(&["sudo"]), "How to become that user.", "method: sudo").default("`sudo`"),
+    key(
+        "password",
+        Shape::Template,
+        "What `sudo` is told when it asks. Secrets may stand here.",
+        "password: secret",
+    ),
+];
+
 const STEP: &[Key] = &[
     key("id", Shape::Identifier, "The step's name in expressions, logs and on command lines: small letters, digits and `_`. A step without one gets a stable name from its place and cannot be referred to.", "id: restart"),
     key("title", Shape::Template, "One line for people.", "title: Restart the service"),
@@ -61,7 +82,7 @@ const STEP: &[Key] = &[
     STDIN,
     CWD,
     SHELL,
-    key("become", Shape::Any, "As which user the command runs.", "become: true").later(),
+    BECOME,
     key("expect", Shape::Either(&[Shape::Expression, Shape::Place("expect")]), "What counts as success of the action: an expression over `result`, or matchers by field.", "expect: {exit_code: [0, 1]}").default("exit code 0, status 2xx"),
     key("retry", Shape::Place("retry"), "How the action is tried again after a failure. Refused for an action that may not be repeated.", "retry: {attempts: 3, every: 5s}\neffect: read").default("`defaults.retry` where a repetition does no harm"),
     key("settle", Shape::Duration, "How long to wait between the action and its verification.", "settle: 5s"),
@@ -242,6 +263,7 @@ pub(super) const PLACES: &[Place] = &[
         .open(),
     Place::new("text", "a text matcher", "What a text must be; all that is said must hold.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - run: [\"true\"]\n    expect:\n      stdout:\n        @@\n", TEXT),
     Place::new("evidence", "`evidence`", "What of a result goes into the report.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - run: [\"true\"]\n    evidence:\n      @@\n", EVIDENCE),
+    Place::new("become", "`become`", "As which user a command runs.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - run: [\"true\"]\n    become:\n      @@\n", BECOME_KEYS),
     Place::new("retry", "`retry`", "How something is tried again. Without a limit it would go on for ever.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - run: [\"true\"]\n    effect: read\n    retry:\n      @@\n", RETRY)
         .any_of(&["attempts", "within"])
         .fill(&[("attempts", "attempts: 3")]),

@@ -1,8 +1,9 @@
 //! Output files: shown while they grow, summed up when they are done. Knows nothing of processes.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -95,8 +96,8 @@ fn cut_start(bytes: &mut Vec<u8>) {
     bytes.drain(..continuation);
 }
 
-/// The two outputs of a command, and how much of them has been shown.
-pub(super) struct Live {
+/// The two outputs of a command, in files, and how much of them has been shown.
+pub struct Live {
     sink: Arc<dyn OutputSink>,
     streams: [Shown; 2],
     /// Where to keep output that is too large for the log, when its files have no names.
@@ -125,13 +126,43 @@ impl Live {
         Live { keep: Some(attempt.clone()), ..Live::new(sink, stdout, stderr) }
     }
 
+    /// Output that is not in files yet, and is written by [`write`](Self::write); in `directory`, which exists.
+    ///
+    /// With `named`, its files have names there from the beginning, and what they held is gone; else only output
+    /// that is too large for the log gets a name.
+    pub fn fed(sink: Arc<dyn OutputSink>, directory: &Path, named: bool) -> io::Result<Self> {
+        let attempt = Attempt::at(directory)?;
+        if !named && let Some((stdout, stderr)) = attempt.nameless_outputs()? {
+            return Ok(Live::nameless(sink, stdout, stderr, &attempt));
+        }
+        attempt.create()?;
+        let files = (attempt.output(STDOUT)?, attempt.output(STDERR)?);
+        for file in [&files.0, &files.1] {
+            file.set_len(0)?;
+        }
+        Ok(Live::new(sink, files.0, files.1))
+    }
+
+    /// Output that is in files of `directory` already.
+    pub fn found(sink: Arc<dyn OutputSink>, directory: &Path) -> io::Result<Self> {
+        let attempt = Attempt::at(directory)?;
+        Ok(Live::new(sink, attempt.output(STDOUT)?, attempt.output(STDERR)?))
+    }
+
+    /// Adds to the end of one output.
+    pub fn write(&mut self, stream: Stream, bytes: &[u8]) -> io::Result<()> {
+        let [stdout, stderr] = self.files();
+        let mut file = if stream == Stream::Stdout { stdout } else { stderr };
+        file.write_all(bytes)
+    }
+
     /// The two files, for the command to write to.
     pub(super) fn files(&self) -> [&File; 2] {
         self.streams.each_ref().map(|shown| &shown.file)
     }
 
     /// Shows what has come since the last time.
-    pub(super) fn tick(&mut self) {
+    pub fn tick(&mut self) {
         self.show(Self::TICK);
     }
 

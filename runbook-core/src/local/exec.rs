@@ -30,7 +30,7 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) const REAP: Duration = Duration::from_secs(2);
 
 /// A job that did not begin.
-pub(super) fn not_started(why: impl Into<String>) -> ExecReport {
+pub fn not_started(why: impl Into<String>) -> ExecReport {
     ended(ExecEnd::NotStarted(why.into()), Captured::default())
 }
 
@@ -61,6 +61,12 @@ impl LocalConnection {
     ) -> io::Result<ExecReport> {
         if stop.is_cancelled() {
             return Ok(not_started("the run was stopped before it began"));
+        }
+        if let Some(other) = &job.run_as {
+            return Ok(not_started(format!(
+                "`become` is not for commands on this machine: run the engine as `{0}`, or write `sudo -n -u {0}` in front of the command",
+                other.user
+            )));
         }
         let attempt = Attempt::at(&job.directory)?;
         if job.durable && attempt.claim()? != Claim::Open {
@@ -232,7 +238,7 @@ pub(super) async fn watch<T>(
 }
 
 /// The report of a command that ended like `end`.
-pub(super) async fn report(end: ExecEnd, note: Option<String>, live: Live) -> ExecReport {
+pub async fn report(end: ExecEnd, note: Option<String>, live: Live) -> ExecReport {
     match live.finish().await {
         Ok((stdout, stderr)) => ExecReport { end, stdout, stderr, note },
         Err(error) => {

@@ -46,6 +46,8 @@ use crate::port::{
 use self::keeper::Keepers;
 pub(crate) use append::append_line;
 pub use attempt::forget;
+pub use capture::Live;
+pub use exec::{not_started, report};
 pub use keeper::{KeeperProgram, keep};
 pub use secrets::LocalSecrets;
 

@@ -122,6 +122,19 @@ pub struct Run {
     /// Working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<Template>,
+    /// As which user it runs, when not as the one that the target has.
+    #[serde(default, rename = "become", skip_serializing_if = "Option::is_none")]
+    pub run_as: Option<Become>,
+}
+
+/// Another user, through `sudo`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Become {
+    /// The user's name.
+    pub user: Template,
+    /// What `sudo` is told when it asks for a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Template>,
 }
 
 /// A command, with or without a shell.

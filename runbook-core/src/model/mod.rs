@@ -14,7 +14,9 @@ mod policy;
 mod secret;
 mod suite;
 
-pub use action::{Action, Assertion, Command, CustomAction, Manual, Run, Shell, ValueTemplate, WaitFor};
+pub use action::{
+    Action, Assertion, Become, Command, CustomAction, Manual, Run, Shell, ValueTemplate, WaitFor,
+};
 pub use check::{Check, CheckKind, Expect, FileProbe, Matcher, Retry, TcpProbe, TextMatcher};
 pub use contact::{Channel, Contact, Notify, Via};
 pub use escalation::{Escalation, EscalationClock, Level};

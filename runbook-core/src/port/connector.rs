@@ -92,6 +92,8 @@ pub struct ExecJob {
     pub stdin: Option<Vec<u8>>,
     /// Working directory; without it, the target's own.
     pub cwd: Option<String>,
+    /// As which user it runs, when not as the one that the connection has.
+    pub run_as: Option<RunAs>,
     /// Hard limit.
     pub timeout: Option<Duration>,
     /// Time between TERM and KILL.
@@ -103,6 +105,21 @@ pub struct ExecJob {
     pub directory: PathBuf,
     /// Identifies this attempt among all: a durable job with the same token is never run twice.
     pub token: String,
+}
+
+/// Another user, through `sudo`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RunAs {
+    /// The user's name.
+    pub user: String,
+    /// What `sudo` is told when it asks for a password.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for RunAs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunAs").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// What to run.

@@ -13,7 +13,7 @@ mod store;
 pub use clock::{Clock, SystemClock};
 pub use connector::{
     ConnectError, Connection, Connector, ExecCommand, ExecEnd, ExecJob, ExecReport, FileFacts, OutputSink,
-    Recovered, Stream,
+    Recovered, RunAs, Stream,
 };
 pub use executor::{ActionContext, Connections, Executor};
 pub use files::{FileLook, TargetFiles};

@@ -402,6 +402,7 @@ impl Reader<'_> {
             retry: fields.get("retry").and_then(|node| self.retry(node)),
             shell: fields.get("shell").and_then(|node| self.shell(node)),
             cwd: fields.get("cwd").and_then(|node| self.template(node, "`cwd`")),
+            run_as: fields.get("become").and_then(|node| self.becomes(node)),
         }
     }
 

@@ -44,7 +44,11 @@ impl Reader<'_> {
             );
         }
         let cwd = cwd.or_else(|| self.defaults.cwd.clone());
-        let run = Run { command, shell: shell.unwrap_or_default(), env, stdin, cwd };
+        let run_as = match around.get("become") {
+            Some(node) => self.becomes(node),
+            None => self.defaults.run_as.clone(),
+        };
+        let run = Run { command, shell: shell.unwrap_or_default(), env, stdin, cwd, run_as };
         check::script(&run, &|line| line_of(node, line), self.found);
         Some(run)
     }

@@ -72,10 +72,12 @@ pub(super) const DEFAULTS: &[Key] = &[
     ("shell", Now),
     ("env", Now),
     ("cwd", Now),
-    ("become", Later),
+    ("become", Now),
 ];
 
 pub(super) const SCHEDULE: &[Key] = &[("cron", Now), ("timezone", Now)];
+
+pub(super) const BECOME: &[Key] = &[("user", Now), ("method", Now), ("password", Now)];
 
 pub(super) const LOCK: &[Key] = &[("key", Now), ("on_conflict", Now)];
 
@@ -160,7 +162,7 @@ pub(super) const STEP: &[Key] = &[
     ("stdin", Now),
     ("cwd", Now),
     ("shell", Now),
-    ("become", Later),
+    ("become", Now),
     ("expect", Now),
     ("retry", Now),
     ("settle", Now),
@@ -221,7 +223,7 @@ pub(super) const EXECUTOR_ACTIONS: &[(&str, &str)] =
 pub(super) const EXECUTORS: &[Key] = &[("http", Now), ("docker", Now), ("compose", Now)];
 
 /// Step keys that only mean something for commands.
-pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell"];
+pub(super) const COMMAND_ONLY: &[&str] = &["env", "stdin", "cwd", "shell", "become"];
 
 /// Step keys that need an action with a result.
 pub(super) const RESULT_ONLY: &[&str] = &["effect", "idempotent", "expect", "retry", "outputs", "evidence"];
@@ -276,6 +278,7 @@ pub(super) const CHECK: &[Key] = &[
     ("stdin", Now),
     ("cwd", Now),
     ("shell", Now),
+    ("become", Now),
 ];
 
 pub(super) const QUESTIONS: &[Key] = &[("run", Now), ("tcp", Now), ("file", Now)];

@@ -18,6 +18,7 @@ mod sets;
 mod share;
 mod step;
 mod suite;
+mod user;
 
 use std::collections::HashSet;
 
@@ -25,7 +26,7 @@ use crate::check::{self, Suggest, Unread};
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::expr::Template;
 use crate::kind::Kinds;
-use crate::model::{Policy, Retry, Runbook, Shell, Suite, TargetRef};
+use crate::model::{Become, Policy, Retry, Runbook, Shell, Suite, TargetRef};
 use crate::policy::PolicySet;
 use crate::source::{Source, SourceId, Sources};
 use crate::value::Duration;
@@ -61,6 +62,7 @@ struct Defaults {
     /// Bytes that a copy of `env` takes.
     env_cost: usize,
     cwd: Option<Template>,
+    run_as: Option<Become>,
 }
 
 /// Where included files come from. The reader itself opens nothing.

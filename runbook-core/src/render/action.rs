@@ -7,7 +7,7 @@ use super::enter::resolve_target;
 use crate::expr::{EvalError, Piece, Template};
 use crate::ids::NodeId;
 use crate::kind::Target;
-use crate::model::{Action, Command, Run, Shell, TargetRef};
+use crate::model::{Action, Become, Command, Run, Shell, TargetRef};
 use crate::plan::{Node, Plan, shown_secret};
 use crate::run::GateQuestion;
 use crate::shell::{self, Dialect, Part};
@@ -40,6 +40,23 @@ pub struct RenderedRun {
     pub stdin: Option<String>,
     /// Working directory.
     pub cwd: Option<String>,
+    /// As which user it runs.
+    pub run_as: Option<RenderedBecome>,
+}
+
+/// Another user, through `sudo`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RenderedBecome {
+    /// The user's name.
+    pub user: String,
+    /// What `sudo` is told when it asks for a password.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for RenderedBecome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RenderedBecome").field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 /// A program with its arguments, or a script with its values in front.
@@ -190,7 +207,22 @@ pub fn render_run(
         Some(cwd) => Some(no_nul(cwd.render_text(scope)?, "cwd")?),
         None => target.cwd.clone(),
     };
-    Ok(RenderedRun { command, env, stdin, cwd })
+    let run_as = run.run_as.as_ref().map(|other| render_become(other, scope)).transpose()?;
+    Ok(RenderedRun { command, env, stdin, cwd, run_as })
+}
+
+fn render_become(other: &Become, scope: &Object) -> Result<RenderedBecome, RenderError> {
+    let user = other.user.render_text(scope)?;
+    // With a dash in front, `sudo` would read it as an option.
+    if user.is_empty()
+        || user.starts_with('-')
+        || user.contains(|c: char| c.is_whitespace() || c.is_control())
+    {
+        return Err(RenderError(format!("`become` needs the name of a user, not `{}`", user.escape_debug())));
+    }
+    let password = other.password.as_ref().map(|password| password.render_text(scope)).transpose()?;
+    let password = password.map(|password| no_nul(password, "password")).transpose()?;
+    Ok(RenderedBecome { user, password })
 }
 
 fn no_nul(text: String, what: &str) -> Result<String, RenderError> {
@@ -288,7 +320,8 @@ impl RenderedRun {
         let env: String =
             self.env.iter().map(|(name, value)| format!("{name}={}\n", shell::quote(value))).collect();
         let cwd = self.cwd.as_ref().map(|cwd| format!("cd {}\n", shell::quote(cwd))).unwrap_or_default();
-        format!("{cwd}{env}{command}")
+        let user = self.run_as.as_ref().map(|other| format!("as {}:\n", other.user)).unwrap_or_default();
+        format!("{user}{cwd}{env}{command}")
     }
 
     /// The command alone for people, without environment and directory.
@@ -308,7 +341,12 @@ impl RenderedRun {
                 json!({ "shell": shell.program(), "script": text })
             }
         };
-        json!({ "command": command, "env": self.env, "stdin": self.stdin, "cwd": self.cwd })
+        let mut decides =
+            json!({ "command": command, "env": self.env, "stdin": self.stdin, "cwd": self.cwd });
+        if let Some(other) = &self.run_as {
+            decides["become"] = other.user.as_str().into();
+        }
+        decides
     }
 }
 

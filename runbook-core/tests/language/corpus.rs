@@ -37,6 +37,7 @@ const FROM_ELSEWHERE: &[(Code, &str)] = &[
     (Code::TEST_OF_NOTHING, "`suite::load`, which looks at tests and their runbook"),
     (Code::TEST_CANNOT_BE_PLANNED, "`suite::load`, which looks at tests and their runbook"),
     (Code::TEST_EXPECTATION_MISFIT, "`suite::load`, which looks at tests and their runbook"),
+    (Code::SSH_OPTION, "the crate runbook-ssh, which checks its own parameters"),
     (Code::NO_VERIFY, "`lint::lint`, which looks at valid runbooks"),
     (Code::NO_UNDO, "`lint::lint`, which looks at valid runbooks"),
     (Code::NO_CONFIRM, "`lint::lint`, which looks at valid runbooks"),

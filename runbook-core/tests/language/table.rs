@@ -16,6 +16,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("INPUT", &["input"]),
     ("DEFAULTS", &["defaults"]),
     ("LOCK", &["lock"]),
+    ("BECOME", &["become"]),
     ("BOOK_FAILURE", &["runbook.on_failure"]),
     ("INVENTORY", &["inventory"]),
     ("SECRET", &["secret"]),

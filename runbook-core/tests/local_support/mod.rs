@@ -125,6 +125,7 @@ fn job(place: &Place, command: ExecCommand) -> ExecJob {
         env: Vec::new(),
         stdin: None,
         cwd: None,
+        run_as: None,
         timeout: None,
         grace: Duration::from_secs(5),
         durable: false,

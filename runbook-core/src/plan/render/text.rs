@@ -301,6 +301,9 @@ impl Page<'_> {
                 if let Some(cwd) = &run.cwd {
                     self.field(indent, "in: ", &self.preview.text(cwd));
                 }
+                if let Some(other) = &run.run_as {
+                    self.field(indent, "as: ", &self.preview.text(&other.user));
+                }
                 for (name, value) in &run.env {
                     self.field(indent, &format!("env: {name}="), &self.preview.text(value));
                 }

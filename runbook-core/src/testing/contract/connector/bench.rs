@@ -62,6 +62,7 @@ impl Bench {
     fn job(&self, command: ExecCommand) -> ExecJob {
         let directory = self.directory();
         ExecJob {
+            run_as: None,
             command,
             env: Vec::new(),
             stdin: None,
