@@ -4,11 +4,16 @@ use runbook_core::diag::Diagnostics;
 use runbook_core::kind::{Param, Shape, TargetKind, check_params};
 use runbook_core::yaml::Node;
 
-const CONTAINER: &[Param] = &[Param::required("name", Shape::Text), Param::optional("on", Shape::Text)];
+const CONTAINER: &[Param] = &[
+    Param::required("name", Shape::Text),
+    Param::optional("user", Shape::Text),
+    Param::optional("on", Shape::Text),
+];
 
 const SERVICE: &[Param] = &[
     Param::required("compose", Shape::Map(COMPOSE)),
     Param::required("name", Shape::Text),
+    Param::optional("user", Shape::Text),
     Param::optional("on", Shape::Text),
 ];
 
@@ -23,10 +28,6 @@ impl TargetKind for ContainerKind {
         "container"
     }
 
-    fn available(&self) -> bool {
-        false
-    }
-
     fn check(&self, params: &Node, found: &mut Diagnostics) {
         check_params(params, "`container`", CONTAINER, found);
     }
@@ -39,10 +40,6 @@ pub struct ServiceKind;
 impl TargetKind for ServiceKind {
     fn key(&self) -> &str {
         "service"
-    }
-
-    fn available(&self) -> bool {
-        false
     }
 
     fn check(&self, params: &Node, found: &mut Diagnostics) {

@@ -31,6 +31,7 @@ const SSH: &[Key] = &[
 
 const CONTAINER: &[Key] = &[
     key("name", Shape::Template, "The container's name.", "name: organizer-worker").required(),
+    key("user", Shape::Template, "As which user commands run in it.", "user: app").default("the image's"),
     key("on", Shape::Template, "The target whose container engine has it.", "on: app").default("`local`"),
 ];
 
@@ -43,6 +44,7 @@ const SERVICE: &[Key] = &[
     )
     .required(),
     key("name", Shape::Template, "The service's name.", "name: api").required(),
+    key("user", Shape::Template, "As which user commands run in it.", "user: app").default("the image's"),
     key("on", Shape::Template, "The target whose container engine has it.", "on: app").default("`local`"),
 ];
 

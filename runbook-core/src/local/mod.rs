@@ -46,6 +46,7 @@ use crate::port::{
 use self::keeper::Keepers;
 pub(crate) use append::append_line;
 pub use attempt::forget;
+pub use capture::sum_up;
 pub use keeper::{KeeperProgram, keep};
 pub use secrets::LocalSecrets;
 
