@@ -1,7 +1,7 @@
 //! Output as it comes from the engine: shown, kept, summed up.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,9 @@ use std::sync::Arc;
 use runbook_core::local::sum_up;
 use runbook_core::port::{OutputSink, Stream};
 use runbook_core::run::Captured;
+
+/// How much of the beginning of an output is at hand.
+const BEGINNING: usize = 4 * 1024;
 
 /// The two outputs of a command.
 pub(crate) struct Capture {
@@ -23,6 +26,8 @@ pub(crate) struct Capture {
 #[derive(Default)]
 struct Kept {
     memory: Vec<u8>,
+    /// How it begins, wherever the rest is.
+    beginning: Vec<u8>,
     file: Option<File>,
     bytes: u64,
     failed: Option<io::Error>,
@@ -41,7 +46,10 @@ impl Capture {
             match OpenOptions::new().read(true).append(true).open(directory.join(name(stream))) {
                 Ok(file) => {
                     let bytes = file.metadata()?.len();
-                    capture.streams[place(stream)] = Kept { bytes, file: Some(file), ..Kept::default() };
+                    let mut beginning = Vec::new();
+                    (&file).take(BEGINNING as u64).read_to_end(&mut beginning)?;
+                    let kept = Kept { bytes, beginning, file: Some(file), ..Kept::default() };
+                    capture.streams[place(stream)] = kept;
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
@@ -61,10 +69,9 @@ impl Capture {
         }
     }
 
-    /// The whole standard output, while it is small.
-    pub(crate) fn small_stdout(&self) -> Option<&[u8]> {
-        let kept = &self.streams[0];
-        (kept.file.is_none()).then_some(kept.memory.as_slice())
+    /// How standard output begins.
+    pub(crate) fn beginning(&self) -> &[u8] {
+        &self.streams[0].beginning
     }
 
     /// Sums both up, with what went wrong about keeping them.
@@ -92,6 +99,8 @@ impl Capture {
 impl Kept {
     fn push(&mut self, directory: &Path, name: &str, bytes: &[u8], at_once: bool) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
+        let room = BEGINNING.saturating_sub(self.beginning.len()).min(bytes.len());
+        self.beginning.extend_from_slice(&bytes[..room]);
         if let Some(file) = &mut self.file {
             return file.write_all(bytes);
         }

@@ -58,7 +58,12 @@ impl Connector for ContainerConnector {
             message: format!("target `{}`: {}", target.name, error.message),
             ..error
         })?;
-        Ok(Arc::new(ContainerConnection { docker, which, user: text("user") }))
+        Ok(Arc::new(ContainerConnection {
+            docker,
+            which,
+            user: text("user"),
+            places: exec::Places::default(),
+        }))
     }
 }
 
@@ -67,12 +72,13 @@ pub(crate) struct ContainerConnection {
     pub(crate) docker: Docker,
     pub(crate) which: Which,
     pub(crate) user: Option<String>,
+    pub(crate) places: exec::Places,
 }
 
 #[async_trait]
 impl Connection for ContainerConnection {
     async fn exec(&self, job: &ExecJob, output: Arc<dyn OutputSink>, stop: CancellationToken) -> ExecReport {
-        exec::run(&self.docker, &self.which, self.user.as_deref(), job, output, stop).await
+        exec::run(&self.docker, &self.which, self.user.as_deref(), &self.places, job, output, stop).await
     }
 
     async fn recover(

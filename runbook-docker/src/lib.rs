@@ -2,6 +2,7 @@
 //!
 //! Everything goes over the API of the container engine, except for Compose, which is a program of its own.
 
+mod act;
 mod capture;
 mod compose;
 mod connection;
@@ -20,6 +21,7 @@ use runbook_core::kind::{ActionKind, Kinds};
 use runbook_core::port::{ActionContext, Connector, Executor};
 use runbook_core::run::{Ending, StepResult};
 
+pub use act::DockerExecutor;
 pub use compose::ComposeKind;
 pub use connection::ContainerConnector;
 pub use docker::DockerKind;
@@ -41,8 +43,8 @@ pub fn plug_in(engine: EngineBuilder, address: &EngineAddress) -> EngineBuilder 
 }
 
 /// The run-time half of every action in this crate.
-pub fn executors(_address: &EngineAddress) -> Vec<Arc<dyn Executor>> {
-    vec![Arc::new(NotYet { kind: Arc::new(DockerKind) }), Arc::new(NotYet { kind: Arc::new(ComposeKind) })]
+pub fn executors(address: &EngineAddress) -> Vec<Arc<dyn Executor>> {
+    vec![Arc::new(DockerExecutor::new(address.clone())), Arc::new(NotYet { kind: Arc::new(ComposeKind) })]
 }
 
 /// What reaches the targets of this crate's kinds.

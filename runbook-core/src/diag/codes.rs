@@ -339,4 +339,8 @@ codes! {
     BAD_TIMEZONE = 751, "a time zone that does not exist",
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
+
+    VALUE_IN_CONTAINER_SCRIPT = 820, "a value in the script of a container's command",
+        "The `command` of `docker` and `compose` is a script when it is a text; a value in it would be read as program.",
+        "Write the command as a list, or pass the value in `env`.";
 }

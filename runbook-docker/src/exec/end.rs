@@ -46,6 +46,11 @@ pub(super) async fn end(watched: &Watched<'_>) -> Option<String> {
     ))
 }
 
+/// Whether a process of the attempt is alive.
+pub(super) async fn is_alive(watched: &Watched<'_>) -> Result<bool, String> {
+    signalled(watched, "0").await.map(|left| !left.is_empty())
+}
+
 /// Sends `signal` to all processes of the attempt that are alive, and says which they are.
 async fn signalled(watched: &Watched<'_>, signal: &str) -> Result<String, String> {
     let mark = format!("{MARK}={}", watched.job.token);

@@ -21,6 +21,8 @@ pub(crate) enum Record {
         id: String,
         /// The container.
         container: Found,
+        /// The file in it that gets the exit code.
+        code: Option<String>,
     },
     /// An engine that came later has found nothing, so nobody may begin it any more.
     GivenUp,
@@ -60,8 +62,8 @@ impl Record {
 
     fn to_json(&self) -> Value {
         match self {
-            Record::Exec { id, container } => {
-                json!({"exec": id, "container": container.id, "started": container.started})
+            Record::Exec { id, container, code } => {
+                json!({"exec": id, "container": container.id, "started": container.started, "code": code})
             }
             Record::GivenUp => json!({"given_up": true}),
         }
@@ -73,7 +75,7 @@ impl Record {
             return Some(Record::GivenUp);
         }
         let container = Found { id: text("container")?, started: text("started")? };
-        Some(Record::Exec { id: text("exec")?, container })
+        Some(Record::Exec { id: text("exec")?, container, code: text("code") })
     }
 }
 
@@ -88,7 +90,7 @@ mod tests {
         let place = directory.path().join("step.1");
         assert_eq!(Record::read(&place).unwrap(), None);
         let container = Found { id: "c".into(), started: "2026-01-01T00:00:00Z".into() };
-        let record = Record::Exec { id: "e".into(), container };
+        let record = Record::Exec { id: "e".into(), container, code: Some("/tmp/c".into()) };
         assert!(record.write(&place).unwrap());
         assert!(!Record::GivenUp.write(&place).unwrap());
         assert_eq!(Record::read(&place).unwrap(), Some(record));

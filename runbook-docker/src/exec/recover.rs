@@ -14,7 +14,6 @@ use super::record::Record;
 use super::start::{not_started, report};
 use super::watch::{Watched, watch};
 use crate::capture::Capture;
-use crate::container::Found;
 use crate::engine::{is_missing, said};
 
 /// How long a request to start that a lost engine has sent may be on its way.
@@ -61,19 +60,12 @@ async fn settle(
     output: Arc<dyn OutputSink>,
     stop: &CancellationToken,
 ) -> io::Result<Recovered> {
-    let (id, container) = match Record::read(&job.directory)? {
-        Some(Record::Exec { id, container }) => (id, container),
-        Some(Record::GivenUp) => return Ok(Recovered::NotStarted),
-        None => {
-            if Record::GivenUp.write(&job.directory)? {
-                return Ok(Recovered::NotStarted);
-            }
-            match Record::read(&job.directory)? {
-                Some(Record::Exec { id, container }) => (id, container),
-                _ => return Ok(Recovered::NotStarted),
-            }
-        }
-    };
+    let mut record = Record::read(&job.directory)?;
+    if record.is_none() && !Record::GivenUp.write(&job.directory)? {
+        // Somebody has just begun it.
+        record = Record::read(&job.directory)?;
+    }
+    let Some(Record::Exec { id, container, code }) = record else { return Ok(Recovered::NotStarted) };
     match standing(docker, &id).await {
         Standing::Begun => {}
         Standing::NotBegun => return Ok(Recovered::NotStarted),
@@ -85,26 +77,15 @@ async fn settle(
         let left = limit.to_std().saturating_sub(since);
         runbook_core::value::Duration::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
     });
-    Ok(follow(docker, user, job, (&id, &container), capture, left, stop).await)
-}
-
-async fn follow(
-    docker: &Docker,
-    user: Option<&str>,
-    job: &ExecJob,
-    (id, container): (&str, &Found),
-    capture: Capture,
-    left: Option<runbook_core::value::Duration>,
-    stop: &CancellationToken,
-) -> Recovered {
-    let mut watched = Watched { docker, id, container, user, job, capture };
+    let mut watched =
+        Watched { docker, id: &id, container: &container, code: code.as_deref(), user, job, capture };
     let outcome = watch(&mut watched, None, left, stop).await;
     if let ExecEnd::Lost(why) = outcome.end {
-        return Recovered::Unknown(why);
+        return Ok(Recovered::Unknown(why));
     }
     let note = outcome.note.map_or_else(|| NOT_WHOLE.to_owned(), |note| format!("{note}; {NOT_WHOLE}"));
-    let report = report(outcome.end, Some(note), watched.capture, Some(&outcome.refused)).await;
-    Recovered::Ended(Box::new(report))
+    let report = report(outcome.end, Some(note), watched.capture, outcome.refused).await;
+    Ok(Recovered::Ended(Box::new(report)))
 }
 
 /// What the engine says of an exec.

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
+use super::place::{CAPSULE, Places};
 use super::record::Record;
 use super::watch::{Watched, watch};
 use super::{MARK, recover};
@@ -41,6 +42,7 @@ pub(crate) async fn run(
     docker: &Docker,
     which: &Which,
     user: Option<&str>,
+    places: &Places,
     job: &ExecJob,
     output: Arc<dyn OutputSink>,
     stop: CancellationToken,
@@ -55,7 +57,11 @@ pub(crate) async fn run(
         Ok(container) => container,
         Err(why) => return not_started(why),
     };
-    let (argv, input) = command_line(job);
+    let (mut argv, input) = command_line(job);
+    let code = if job.durable { places.file(docker, &container, user, &job.token).await } else { None };
+    if let Some(file) = &code {
+        argv.splice(0..0, ["sh", "-c", CAPSULE, "sh", file].map(str::to_owned));
+    }
     let mut env: Vec<String> = job.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     env.push(format!("{MARK}={}", job.token));
     let exec =
@@ -65,7 +71,7 @@ pub(crate) async fn run(
         Err(why) => return not_started(why),
     };
     if job.durable {
-        let record = Record::Exec { id: id.clone(), container: container.clone() };
+        let record = Record::Exec { id: id.clone(), container: container.clone(), code: code.clone() };
         match record.write(&job.directory) {
             Ok(true) => {}
             // What was made here is never started.
@@ -87,12 +93,14 @@ pub(crate) async fn run(
         let _ = writer.shutdown().await;
         std::future::pending::<()>().await;
     };
-    let mut watched = Watched { docker, id: &id, container: &container, user, job, capture };
+    let mut watched =
+        Watched { docker, id: &id, container: &container, code: code.as_deref(), user, job, capture };
     let outcome = tokio::select! {
         outcome = watch(&mut watched, Some(stream), job.timeout, &stop) => outcome,
         () = feeding => return not_started("unreachable"),
     };
-    report(outcome.end, outcome.note, watched.capture, Some(&outcome.refused)).await
+    watched.tidy(&outcome).await;
+    report(outcome.end, outcome.note, watched.capture, outcome.refused).await
 }
 
 /// What is created in the engine.
@@ -161,13 +169,13 @@ pub(super) async fn report(
     end: ExecEnd,
     note: Option<String>,
     capture: Capture,
-    refused: Option<&Option<Refused>>,
+    refused: Option<Refused>,
 ) -> ExecReport {
-    if let Some(Some(refused)) = refused {
+    if let Some(refused) = refused {
         let (stdout, stderr) = (Captured::default(), Captured::of_text(format!("{}\n", refused.why)));
         return match refused.code {
             Some(code) => ExecReport { end: ExecEnd::Exited(code), stdout, stderr, note },
-            None => not_started(&*refused.why),
+            None => not_started(refused.why),
         };
     }
     let (stdout, stderr, unkept) = capture.finish().await;
@@ -188,22 +196,22 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// Reads it from what an exec left that ended with `code`: the engine puts its message where output goes.
-    pub(super) fn of(code: i32, stdout: Option<&[u8]>) -> Option<Self> {
-        if !matches!(code, 126 | 127) {
-            return None;
-        }
-        let text = std::str::from_utf8(stdout?).ok()?.trim();
-        let said = text.strip_prefix("OCI runtime exec failed: exec failed: ")?;
-        let said = said.strip_suffix(": unknown").unwrap_or(said);
-        let said = said.strip_prefix("unable to start container process: ").unwrap_or(said);
-        let why = said.strip_prefix("exec: ").unwrap_or(said).to_owned();
-        if why.contains("chdir to cwd") {
-            return Some(Refused { code: None, why: format!("working directory: {why}") });
-        }
-        let absent =
-            ["executable file not found", "no such file or directory"].iter().any(|text| why.contains(text));
-        Some(Refused { code: Some(if absent { 127 } else { 126 }), why })
+    /// Reads it from what an exec left that never got a process: the engine puts its message where output goes.
+    pub(super) fn of(message: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(message);
+        let text = text.trim();
+        let why = text.strip_suffix(": unknown").unwrap_or(text);
+        let why =
+            ["OCI runtime exec failed: ", "exec failed: ", "unable to start container process: ", "exec: "]
+                .iter()
+                .fold(why, |why, machinery| why.strip_prefix(machinery).unwrap_or(why));
+        // Only a program that is looked for is named in quotes at the beginning.
+        let code = why.starts_with('"').then(|| {
+            let absent = ["executable file not found", "no such file or directory"];
+            if absent.iter().any(|text| why.contains(text)) { 127 } else { 126 }
+        });
+        let why = if why.is_empty() { "the container engine did not start it" } else { why };
+        Refused { code, why: why.to_owned() }
     }
 }
 
@@ -247,11 +255,9 @@ pub(crate) async fn small(
     };
     let ((), read) = tokio::join!(feeding, reading);
     read?;
-    ran.code = super::watch::exit_code(docker, &id).await?;
-    match Refused::of(ran.code, Some(&ran.stdout)) {
-        Some(refused) => Err(refused.why),
-        None => Ok(ran),
-    }
+    let ended = super::watch::exit_code(docker, &id).await?;
+    ran.code = ended.code;
+    if ended.had_process { Ok(ran) } else { Err(Refused::of(&ran.stdout).why) }
 }
 
 #[cfg(test)]
@@ -259,14 +265,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_engines_own_messages_are_told_from_output() {
-        let absent = b"OCI runtime exec failed: exec failed: unable to start container process: exec: \"nope\": executable file not found in $PATH: unknown\r\n";
-        let refused = Refused::of(126, Some(absent));
-        assert_eq!(refused.map(|refused| refused.code), Some(Some(127)));
-        let cwd = b"OCI runtime exec failed: exec failed: unable to start container process: chdir to cwd (\"/nope\") set in config.json failed: no such file or directory: unknown";
-        assert_eq!(Refused::of(127, Some(cwd)).map(|refused| refused.code), Some(None));
-        assert_eq!(Refused::of(1, Some(absent)), None);
-        assert_eq!(Refused::of(126, Some(b"sh: 1: ./x: Permission denied")), None);
-        assert_eq!(Refused::of(126, None), None);
+    fn the_engines_own_messages_say_whether_the_program_is_the_reason() {
+        let of = |text: &str| Refused::of(text.as_bytes());
+        let start = "OCI runtime exec failed: exec failed: unable to start container process: ";
+        let absent = of(&format!("{start}exec: \"nope\": executable file not found in $PATH: unknown\r\n"));
+        assert_eq!(absent.code, Some(127));
+        assert_eq!(absent.why, "\"nope\": executable file not found in $PATH");
+        let denied = of(&format!("{start}exec: \"/etc/passwd\": permission denied: unknown"));
+        assert_eq!(denied.code, Some(126));
+        let cwd =
+            format!("{start}chdir to cwd (\"/nope\") set in config.json failed: no such file or directory");
+        assert_eq!(of(&cwd).code, None);
+        assert_eq!(of("unable to find user a: no matching entries in passwd file").code, None);
+        assert!(!of("").why.is_empty());
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::end;
+use super::place::{code_in, tidy};
 use super::start::{Output, Refused};
 use crate::capture::Capture;
 use crate::container::{Found, inspect};
@@ -31,14 +32,27 @@ const AWAY: Duration = Duration::from_secs(60);
 /// How long memory that ran out may be looked for in the engine's events.
 const EVENTS: Duration = Duration::from_secs(2);
 
+/// The exit code of commands that the engine did not start, and of those that it lost sight of.
+const REFUSED: i32 = 126;
+
 /// A command that was started.
 pub(super) struct Watched<'a> {
     pub(super) docker: &'a Docker,
     pub(super) id: &'a str,
     pub(super) container: &'a Found,
+    /// The file in the container that gets its exit code.
+    pub(super) code: Option<&'a str>,
     pub(super) user: Option<&'a str>,
     pub(super) job: &'a ExecJob,
     pub(super) capture: Capture,
+}
+
+/// What the engine says of a command that has ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ended {
+    pub(super) code: i32,
+    /// Whether it ever was a process: when not, the engine says in the place of its output why.
+    pub(super) had_process: bool,
 }
 
 /// How it ended.
@@ -66,12 +80,16 @@ pub(super) async fn watch(
     };
     let ended = tokio::select! {
         biased;
-        ended = watched.ending(output) => Ok(ended),
+        ended = watched.truly_ended(output) => Ok(ended),
         () = late => Err(ExecEnd::TimedOut),
         () = stop.cancelled() => Err(ExecEnd::Cancelled),
     };
     match ended {
-        Ok(Ok(code)) => watched.judge(code, since).await,
+        Ok(Ok(Ended { had_process: false, .. })) => {
+            let refused = Some(Refused::of(watched.capture.beginning()));
+            Outcome { end: ExecEnd::Exited(REFUSED), note: None, refused }
+        }
+        Ok(Ok(Ended { code, .. })) => watched.judge(code, since).await,
         Ok(Err(why)) => Outcome { end: ExecEnd::Lost(why), note: None, refused: None },
         Err(end) => {
             let note = end::end(watched).await;
@@ -81,13 +99,47 @@ pub(super) async fn watch(
 }
 
 impl Watched<'_> {
-    /// Its exit code; or why nobody knows it.
-    async fn ending(&mut self, mut output: Option<Output>) -> Result<i32, String> {
+    /// Removes what the command has left in the container, when nobody needs it any more.
+    pub(super) async fn tidy(&self, outcome: &Outcome) {
+        if let (Some(file), ExecEnd::Exited(_), None) = (self.code, &outcome.end, &outcome.refused) {
+            tidy(self.docker, self.container, self.user, file).await;
+        }
+    }
+
+    /// How it ended; or why nobody knows that.
+    async fn truly_ended(&mut self, output: Option<Output>) -> Result<Ended, String> {
+        let mut attached = output.is_some();
+        let ended = self.ending(output, &mut attached).await?;
+        if ended.code != REFUSED || !ended.had_process {
+            return Ok(ended);
+        }
+        // It may be so, or the engine has lost sight of it.
+        let Some(file) = self.code else {
+            let doubt = "the container engine lost sight of the command when its output was no longer taken";
+            return if attached { Ok(ended) } else { Err(doubt.to_owned()) };
+        };
+        loop {
+            let alive = end::is_alive(self).await;
+            // Asked after the one above: what is gone has left all it will leave.
+            if let Some(code) = code_in(self.docker, self.container, self.user, file).await? {
+                // It stays: nobody else knows the code, and this engine may be lost too.
+                self.code = None;
+                return Ok(Ended { code, had_process: true });
+            }
+            if !alive? {
+                return Err("the command was killed, and left no exit code".to_owned());
+            }
+            sleep(LOOK).await;
+        }
+    }
+
+    /// What the engine says of its end. `attached` is whether all of its output was taken.
+    async fn ending(&mut self, mut output: Option<Output>, attached: &mut bool) -> Result<Ended, String> {
         let mut looks = Looks::default();
         loop {
             let Some(stream) = &mut output else {
-                if let Some(code) = looks.look(self.docker, self.id).await? {
-                    return Ok(code);
+                if let Some(ended) = looks.look(self.docker, self.id).await? {
+                    return Ok(ended);
                 }
                 sleep(looks.pause()).await;
                 continue;
@@ -97,15 +149,16 @@ impl Watched<'_> {
                 piece = stream.next() => match piece {
                     Some(Ok(piece)) => push(&mut self.capture, piece),
                     // The engine has gone away, or is done with it: what it knows decides.
-                    Some(Err(_)) | None => {
+                    broken @ (Some(Err(_)) | None) => {
+                        *attached = broken.is_none();
                         output = None;
                         looks = Looks::default();
                     }
                 },
                 () = sleep(LOOK) => {
-                    if let Some(code) = looks.look(self.docker, self.id).await? {
+                    if let Some(ended) = looks.look(self.docker, self.id).await? {
                         self.drain(stream).await;
-                        return Ok(code);
+                        return Ok(ended);
                     }
                 }
             }
@@ -121,8 +174,7 @@ impl Watched<'_> {
 
     /// What an exit code says of how it ended.
     async fn judge(&self, code: i32, since: std::time::SystemTime) -> Outcome {
-        let refused = Refused::of(code, self.capture.small_stdout());
-        let exited = |note| Outcome { end: ExecEnd::Exited(code), note, refused };
+        let exited = |note| Outcome { end: ExecEnd::Exited(code), note, refused: None };
         if code <= 128 {
             return exited(None);
         }
@@ -150,13 +202,14 @@ impl Default for Looks {
 }
 
 impl Looks {
-    /// Its exit code, when it has ended. An engine that is away for a moment is waited for.
-    async fn look(&mut self, docker: &Docker, id: &str) -> Result<Option<i32>, String> {
+    /// How it ended, when it has. An engine that is away for a moment is waited for.
+    async fn look(&mut self, docker: &Docker, id: &str) -> Result<Option<Ended>, String> {
         match docker.inspect_exec(id).await {
             Ok(found) => {
                 self.away = None;
                 let code = found.exit_code.and_then(|code| i32::try_from(code).ok());
-                Ok(code.filter(|_| found.running != Some(true)))
+                let had_process = found.pid.is_some_and(|pid| pid != 0);
+                Ok(code.filter(|_| found.running != Some(true)).map(|code| Ended { code, had_process }))
             }
             Err(error) if is_missing(&error) => Err(
                 "the container engine no longer knows the command: it was restarted, or the container was"
@@ -182,12 +235,12 @@ impl Looks {
     }
 }
 
-/// The exit code of a command whose output is closed.
-pub(super) async fn exit_code(docker: &Docker, id: &str) -> Result<i32, String> {
+/// How a command ended whose output is closed.
+pub(super) async fn exit_code(docker: &Docker, id: &str) -> Result<Ended, String> {
     let mut looks = Looks::default();
     loop {
-        if let Some(code) = looks.look(docker, id).await? {
-            return Ok(code);
+        if let Some(ended) = looks.look(docker, id).await? {
+            return Ok(ended);
         }
         sleep(looks.pause()).await;
     }

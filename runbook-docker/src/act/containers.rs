@@ -1,0 +1,178 @@
+//! `start`, `stop`, `restart`, `kill`, `rm` and `exec`.
+
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::query_parameters::{
+    KillContainerOptionsBuilder, RemoveContainerOptionsBuilder, RestartContainerOptionsBuilder,
+    StartContainerOptions, StopContainerOptionsBuilder,
+};
+use jiff::Timestamp;
+use runbook_core::port::{ExecEnd, ExecJob, ExecReport, Recovered};
+use runbook_core::run::{Ending, StepResult};
+use serde_json::json;
+
+use super::{Act, Refusal, not_started, unknown, until_well};
+use crate::container::{Which, inspect};
+use crate::engine::{LIMIT, is_missing, is_so_already};
+use crate::exec::{self, Places};
+
+/// How long containers may take to become well when the step has no timeout.
+const WELL: Duration = Duration::from_secs(60);
+
+/// Time between TERM and KILL for commands.
+const GRACE: runbook_core::value::Duration = runbook_core::value::Duration::from_secs(10);
+
+impl Act<'_> {
+    /// Starts, stops, restarts or signals containers; on request waits until they are well.
+    pub(super) async fn change(&self, operation: &str) -> Result<StepResult, Refusal> {
+        let names = self.names(operation, "a container")?;
+        let grace = self
+            .duration("timeout")?
+            .map(|grace| i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX));
+        // The engine answers when it is done.
+        let patience = LIMIT + Duration::from_secs(grace.unwrap_or_default().try_into().unwrap_or_default());
+        let docker = self.docker.clone().with_timeout(patience);
+        let mut done = Vec::new();
+        for name in &names {
+            let changed = match operation {
+                "start" => docker.start_container(name, None::<StartContainerOptions>).await,
+                "stop" => {
+                    let options = StopContainerOptionsBuilder::new();
+                    docker
+                        .stop_container(
+                            name,
+                            Some(grace.map_or(options.clone(), |grace| options.t(grace)).build()),
+                        )
+                        .await
+                }
+                "restart" => {
+                    let options = RestartContainerOptionsBuilder::new();
+                    let options = grace.map_or(options.clone(), |grace| options.t(grace)).build();
+                    docker.restart_container(name, Some(options)).await
+                }
+                _ => {
+                    let signal = self.text("signal").unwrap_or_else(|| "KILL".to_owned());
+                    let options = KillContainerOptionsBuilder::new().signal(&signal).build();
+                    docker.kill_container(name, Some(options)).await
+                }
+            };
+            match changed {
+                Ok(()) => done.push((name, true)),
+                Err(error) if is_so_already(&error) => done.push((name, false)),
+                Err(error) => return Err(partly(error.into(), &done)),
+            }
+        }
+        let mut problem = None;
+        if self.flag("wait") && matches!(operation, "start" | "restart") {
+            let most = self
+                .context
+                .timeout
+                .map_or(WELL, |timeout| timeout.to_std().saturating_sub(Duration::from_secs(1)));
+            problem = until_well(&self.docker, &names, most).await.err();
+        }
+        let mut found = Vec::new();
+        for (name, changed) in done {
+            let state = state(&self.docker, name).await;
+            found.push(json!({"name": name, "changed": changed, "state": state.0, "health": state.1}));
+        }
+        let mut result = self.listed(operation, found);
+        if let Some(why) = problem {
+            result.ok = false;
+            result.reason = Some(why);
+        }
+        Ok(result)
+    }
+
+    /// Removes containers.
+    pub(super) async fn rm(&self) -> Result<StepResult, Refusal> {
+        let (force, volumes) = (self.flag("force"), self.flag("volumes"));
+        let mut done = Vec::new();
+        for name in &self.names("rm", "a container")? {
+            let options = RemoveContainerOptionsBuilder::new().force(force).v(volumes).build();
+            match self.docker.remove_container(name, Some(options)).await {
+                Ok(()) => done.push((name, true)),
+                // Whoever forces it wants it gone, and it is.
+                Err(error) if force && is_missing(&error) => done.push((name, false)),
+                Err(error) => return Err(partly(error.into(), &done)),
+            }
+        }
+        Ok(self.listed(
+            "rm",
+            done.iter().map(|(name, changed)| json!({"name": name, "changed": changed})).collect(),
+        ))
+    }
+
+    /// Runs a command in a container.
+    pub(super) async fn exec(&self) -> Result<StepResult, Refusal> {
+        let (which, job) = self.job()?;
+        let user = self.text("user");
+        let places = Places::default();
+        let (output, stop) = (self.context.output.clone(), self.context.stop.clone());
+        Ok(of_report(exec::run(&self.docker, &which, user.as_deref(), &places, &job, output, stop).await))
+    }
+
+    /// What became of a command that a lost engine has run.
+    pub(super) async fn recover_exec(&self, started: Timestamp) -> Result<StepResult, Refusal> {
+        let (_, job) = self.job()?;
+        let user = self.text("user");
+        let (output, stop) = (self.context.output.clone(), self.context.stop.clone());
+        match exec::recover(&self.docker, user.as_deref(), &job, started, output, stop).await {
+            Recovered::Ended(report) => Ok(of_report(*report)),
+            Recovered::NotStarted => Err(not_started("it never began")),
+            Recovered::Unknown(why) => Err(unknown(why)),
+        }
+    }
+
+    fn job(&self) -> Result<(Which, ExecJob), Refusal> {
+        let which = Which::Named(self.name("exec", "a container")?);
+        let command = self.command().ok_or_else(|| not_started("it names no command"))?;
+        let job = ExecJob {
+            command,
+            env: self.pairs("env"),
+            stdin: self.text("stdin").map(String::into_bytes),
+            cwd: self.text("workdir"),
+            timeout: self.context.timeout,
+            grace: GRACE,
+            durable: true,
+            directory: self.context.directory.clone(),
+            token: self.context.token.clone(),
+        };
+        Ok((which, job))
+    }
+}
+
+/// A refusal after some of the work was done.
+fn partly(refusal: Refusal, done: &[(&String, bool)]) -> Refusal {
+    if done.is_empty() {
+        return refusal;
+    }
+    let done: Vec<String> = done.iter().map(|(name, _)| format!("`{name}`")).collect();
+    Refusal { why: format!("{} (done before: {})", refusal.why, done.join(", ")), ..refusal }
+}
+
+/// State and health of a container now.
+async fn state(docker: &Docker, name: &str) -> (Option<String>, Option<String>) {
+    let state = inspect(docker, name).await.ok().flatten().and_then(|found| found.state).unwrap_or_default();
+    let health = state.health.and_then(|health| health.status).map(|health| health.to_string());
+    (state.status.map(|status| status.to_string()), health.filter(|health| health != "none"))
+}
+
+/// The result of a command.
+pub(super) fn of_report(report: ExecReport) -> StepResult {
+    let mut result = match report.end {
+        ExecEnd::Exited(code) => StepResult { exit_code: Some(code), ..StepResult::success() },
+        ExecEnd::TimedOut => {
+            StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped")
+        }
+        ExecEnd::Cancelled => StepResult::failure(Ending::Cancelled, "was stopped"),
+        ExecEnd::NotStarted(why) => not_started(why).into(),
+        ExecEnd::Lost(why) => unknown(why).into(),
+    };
+    if let Some(note) = report.note {
+        result.reason = result.reason.map(|reason| format!("{reason}; {note}"));
+        result.fields.insert("note".into(), note.into());
+    }
+    (result.stdout, result.stderr) = (report.stdout, report.stderr);
+    result
+}
