@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use log::WRITE_WITHIN;
+use log::{WRITE_WITHIN, Writing};
 
 use super::actions::Attempt;
 use super::answers;
@@ -72,6 +72,11 @@ pub(super) struct Session {
     interruptible: bool,
     /// Entries that are applied and can still be lost.
     unwritten: Vec<Entry>,
+    /// What begins once its intent, which is among them, is written.
+    held: Vec<Launch>,
+    writing: Option<Writing>,
+    /// Whether more is to be written at once when that write has returned.
+    write_again: bool,
     /// The run as far as it is written: what reporters are shown with each entry.
     told: Machine,
     unwritten_since: Option<Instant>,
@@ -110,6 +115,9 @@ impl Session {
             nobody: HashSet::new(),
             interruptible: true,
             unwritten: Vec::new(),
+            held: Vec::new(),
+            writing: None,
+            write_again: false,
             unwritten_since: None,
         }
     }
@@ -117,11 +125,14 @@ impl Session {
     /// Carries the run out until it is over or waits for people.
     pub(super) async fn carry_out(mut self) -> Result<RunEnd, EngineError> {
         let result = self.work().await;
+        // What is being written still counts for whoever takes the run next.
+        let written = self.last_write().await;
         // To their end: another engine may take the run as soon as this one has given it up.
         self.tasks.shutdown().await;
         self.context.connections.close().await;
         let released = self.world.store.release(&self.record.id, &self.claim).await;
         result?;
+        written?;
         released?;
         Ok(RunEnd {
             id: self.record.id,
@@ -154,13 +165,12 @@ impl Session {
                 self.free_locks().await?;
             }
             if !events.is_empty() {
-                let admitted = self.commit(events).await?;
+                let admitted = self.commit_and_launch(events, launches).await?;
                 if !admitted.contains(&true) {
                     let id = &self.record.id;
                     let text = format!("run `{id}` wants an answer that does not fit it; please report this");
                     return Err(EngineError::Setup(text));
                 }
-                self.launch(launches, &admitted);
                 continue;
             }
             // Only now is it certain what is asked: a resumed step looks again whether it is done already.
@@ -177,7 +187,7 @@ impl Session {
                 .min();
             let people: Vec<NodeId> =
                 wants.iter().filter(|w| w.is_for_people()).filter_map(node_of).collect();
-            if self.tasks.is_empty() && self.only_people_wanted(&wants) {
+            if self.tasks.is_empty() && self.writing.is_none() && self.only_people_wanted(&wants) {
                 return self.suspend(people).await;
             }
             let people = wants.iter().any(Want::is_for_people);
@@ -256,7 +266,8 @@ impl Session {
                 false => std::future::pending().await,
             }
         };
-        let late = self.unwritten_since.map(|since| since + WRITE_WITHIN);
+        // What is late while a write is under way goes with the next one.
+        let late = self.unwritten_since.filter(|_| self.writing.is_none()).map(|since| since + WRITE_WITHIN);
         let late = async move {
             match late {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -280,6 +291,7 @@ impl Session {
                 Some(who) => self.interrupted(&who).await?,
                 None => self.interruptible = false,
             },
+            returned = Self::returned(&mut self.writing) => self.turn_page(returned).await?,
             () = late => self.write().await?,
             () = sleep => {}
             () = look => {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::TargetFiles;
+use super::{Forward, ForwardTo, TargetFiles};
 use crate::kind::Target;
 use crate::model::Shell;
 use crate::run::Captured;
@@ -64,6 +64,17 @@ pub trait Connection: Send + Sync {
     /// The target's files; none when it gives no access to them.
     fn files(&self) -> Option<&dyn TargetFiles> {
         None
+    }
+
+    /// Opens a way from the engine's machine to a socket as the target sees it.
+    ///
+    /// Whether somebody listens there shows only when it is used: who connects to a closed one is disconnected.
+    async fn forward(&self, to: &ForwardTo) -> Result<Forward, ConnectError> {
+        Err(ConnectError {
+            kind: "not_offered",
+            message: format!("this kind of target cannot forward a connection to {to}"),
+            help: None,
+        })
     }
 
     /// Ends the connection.

@@ -4,6 +4,7 @@ mod clock;
 mod connector;
 mod executor;
 mod files;
+mod forward;
 mod people;
 mod secrets;
 mod stand_in;
@@ -16,6 +17,7 @@ pub use connector::{
 };
 pub use executor::{ActionContext, Connections, Executor};
 pub use files::{FileLook, TargetFiles};
+pub use forward::{Forward, ForwardTo};
 pub use people::{Approver, Ask, Notice, Reply, Reporter};
 pub use secrets::{SecretRequest, Secrets};
 pub use stand_in::{Asked, Attempted, CheckAnswer, StandIn};

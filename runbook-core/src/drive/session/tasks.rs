@@ -17,19 +17,22 @@ use crate::render::manual_form;
 use crate::run::{CheckOutcome, CheckStage, Ending, Event, Phase, StepResult, Want};
 
 impl Session {
-    pub(super) fn launch(&mut self, launches: Vec<(usize, Launch)>, admitted: &[bool]) {
-        for (index, Launch::Act(attempt)) in launches {
-            if !admitted.get(index).copied().unwrap_or(false) {
-                continue;
-            }
-            let (node, number) = (attempt.node, attempt.number);
-            self.stops.insert(node, attempt.stop.clone());
-            let context = self.context.clone();
-            self.task(Want::Act(node, number), async move {
-                let result = attempt.act(context).await;
-                vec![Event::Ended { node, attempt: number, result: Box::new(result) }]
-            });
-        }
+    /// Keeps back what may begin once its intent is written. From now on it counts as under way.
+    pub(super) fn hold(&mut self, launch: Launch) {
+        let Launch::Act(attempt) = &launch;
+        self.stops.insert(attempt.node, attempt.stop.clone());
+        self.held.push(launch);
+    }
+
+    pub(super) fn launch(&mut self, launch: Launch) {
+        let Launch::Act(attempt) = launch;
+        let (node, number) = (attempt.node, attempt.number);
+        self.stops.insert(node, attempt.stop.clone());
+        let context = self.context.clone();
+        self.task(Want::Act(node, number), async move {
+            let result = attempt.act(context).await;
+            vec![Event::Ended { node, attempt: number, result: Box::new(result) }]
+        });
     }
 
     pub(super) fn task(&mut self, want: Want, work: impl Future<Output = Vec<Event>> + Send + 'static) {
