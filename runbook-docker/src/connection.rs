@@ -7,7 +7,7 @@ use bollard::Docker;
 use jiff::Timestamp;
 use runbook_core::kind::Target;
 use runbook_core::port::{
-    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered,
+    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, Forward, OutputSink, Recovered,
 };
 use runbook_core::value::{Value, display};
 use tokio_util::sync::CancellationToken;
@@ -43,33 +43,52 @@ impl Connector for ContainerConnector {
     }
 
     async fn connect(&self, target: &Target) -> Result<Arc<dyn Connection>, ConnectError> {
-        let refused = |kind, message| ConnectError { kind, message, help: None };
-        let text = |name: &str| target.params.get(name).filter(|value| !value.is_null()).map(display);
-        if let Some(on) = text("on").filter(|on| on != "local") {
-            let message = format!(
-                "target `{}`: a container on `{on}` cannot be reached yet, only one on this machine",
-                target.name
-            );
-            return Err(refused("not_available", message));
-        }
-        let which = (self.which)(&target.params)
-            .map_err(|why| refused("bad_target", format!("target `{}`: {why}", target.name)))?;
-        let docker = self.engine.connect().await.map_err(|error| ConnectError {
-            message: format!("target `{}`: {}", target.name, error.message),
-            ..error
-        })?;
-        Ok(Arc::new(ContainerConnection {
-            docker,
-            which,
-            user: text("user"),
-            places: exec::Places::default(),
-        }))
+        let docker = self.engine.connect().await.map_err(|error| named(target, error))?;
+        self.open(target, docker, None)
     }
+
+    fn through(&self, target: &Target) -> Option<String> {
+        text(target, "on").filter(|on| on != "local")
+    }
+
+    async fn connect_through(
+        &self,
+        target: &Target,
+        host: Arc<dyn Connection>,
+    ) -> Result<Arc<dyn Connection>, ConnectError> {
+        let (docker, way) =
+            EngineAddress::connect_through(&*host).await.map_err(|error| named(target, error))?;
+        self.open(target, docker, Some(way))
+    }
+}
+
+impl ContainerConnector {
+    fn open(
+        &self,
+        target: &Target,
+        docker: Docker,
+        way: Option<Forward>,
+    ) -> Result<Arc<dyn Connection>, ConnectError> {
+        let refused = |message| ConnectError { kind: "bad_target", message, help: None };
+        let which = (self.which)(&target.params).map_err(|why| named(target, refused(why)))?;
+        let user = text(target, "user");
+        Ok(Arc::new(ContainerConnection { docker, _way: way, which, user, places: exec::Places::default() }))
+    }
+}
+
+fn text(target: &Target, name: &str) -> Option<String> {
+    target.params.get(name).filter(|value| !value.is_null()).map(display)
+}
+
+/// `error`, with the target that it is about.
+fn named(target: &Target, error: ConnectError) -> ConnectError {
+    ConnectError { message: format!("target `{}`: {}", target.name, error.message), ..error }
 }
 
 /// The way into a container. Which one that is is asked each time: it may be made anew while a run goes on.
 pub(crate) struct ContainerConnection {
     pub(crate) docker: Docker,
+    _way: Option<Forward>,
     pub(crate) which: Which,
     pub(crate) user: Option<String>,
     pub(crate) places: exec::Places,

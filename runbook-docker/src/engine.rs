@@ -1,12 +1,12 @@
 //! The way to a container engine, and what it says when something is wrong.
 
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::{API_DEFAULT_VERSION, Docker};
-use runbook_core::port::ConnectError;
+use runbook_core::port::{ConnectError, Connection, Forward, ForwardTo};
 
 /// How long the engine may take to begin an answer, when nothing else is known of how long it takes.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -51,19 +51,29 @@ impl EngineAddress {
             message: format!("`DOCKER_HOST` is `{other}`: only `unix://` sockets are understood"),
             help: Some("declare the other machine as a target, and name it in `on` or `target`".to_owned()),
         })?;
-        let shown = socket.display();
-        let docker =
-            Docker::connect_with_unix(&socket.to_string_lossy(), LIMIT.as_secs(), API_DEFAULT_VERSION);
-        let agreed = match docker {
-            Ok(docker) => docker.negotiate_version().await,
-            Err(error) => Err(error),
-        };
-        agreed.map_err(|error| ConnectError {
-            kind: "connect_failed",
-            message: format!("no container engine answers at `{shown}`: {}", said(&error)),
-            help: Some("is it running, and may this user use its socket?".to_owned()),
-        })
+        connect(socket, &format!("`{}`", socket.display())).await
     }
+
+    /// Connects to the engine of the host at the other end of `host`. The way is open until it is dropped.
+    pub(crate) async fn connect_through(host: &dyn Connection) -> Result<(Docker, Forward), ConnectError> {
+        let way = host.forward(&ForwardTo::Unix(SOCKET.to_owned())).await?;
+        let docker = connect(way.path(), &format!("`{SOCKET}` of the target")).await?;
+        Ok((docker, way))
+    }
+}
+
+/// Connects to the engine behind `socket`, which messages call `shown`, and agrees on a version of the API.
+async fn connect(socket: &Path, shown: &str) -> Result<Docker, ConnectError> {
+    let docker = Docker::connect_with_unix(&socket.to_string_lossy(), LIMIT.as_secs(), API_DEFAULT_VERSION);
+    let agreed = match docker {
+        Ok(docker) => docker.negotiate_version().await,
+        Err(error) => Err(error),
+    };
+    agreed.map_err(|error| ConnectError {
+        kind: "connect_failed",
+        message: format!("no container engine answers at {shown}: {}", said(&error)),
+        help: Some("is it running, and may this user use its socket?".to_owned()),
+    })
 }
 
 /// What `error` says, with its causes.

@@ -11,21 +11,23 @@ mod docker;
 mod engine;
 mod exec;
 mod operation;
+mod params;
+mod refusal;
+mod stack;
 mod target;
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use runbook_core::drive::EngineBuilder;
-use runbook_core::kind::{ActionKind, Kinds};
-use runbook_core::port::{ActionContext, Connector, Executor};
-use runbook_core::run::{Ending, StepResult};
+use runbook_core::kind::Kinds;
+use runbook_core::port::{Connector, Executor};
 
 pub use act::DockerExecutor;
 pub use compose::ComposeKind;
 pub use connection::ContainerConnector;
 pub use docker::DockerKind;
 pub use engine::EngineAddress;
+pub use stack::ComposeExecutor;
 pub use target::{ContainerKind, ServiceKind};
 
 /// Adds the static halves to `kinds`, for reading and checking runbooks.
@@ -44,7 +46,7 @@ pub fn plug_in(engine: EngineBuilder, address: &EngineAddress) -> EngineBuilder 
 
 /// The run-time half of every action in this crate.
 pub fn executors(address: &EngineAddress) -> Vec<Arc<dyn Executor>> {
-    vec![Arc::new(DockerExecutor::new(address.clone())), Arc::new(NotYet { kind: Arc::new(ComposeKind) })]
+    vec![Arc::new(DockerExecutor::new(address.clone())), Arc::new(ComposeExecutor::new(address.clone()))]
 }
 
 /// What reaches the targets of this crate's kinds.
@@ -53,31 +55,4 @@ pub fn connectors(address: &EngineAddress) -> Vec<Arc<dyn Connector>> {
         Arc::new(ContainerConnector::containers(address.clone())),
         Arc::new(ContainerConnector::services(address.clone())),
     ]
-}
-
-/// Would carry out the actions of `kind`.
-struct NotYet {
-    kind: Arc<dyn ActionKind>,
-}
-
-impl NotYet {
-    fn answer(&self) -> StepResult {
-        let reason = format!("`{}` is not available yet in this version", self.kind.key());
-        StepResult::failure(Ending::NotStarted, reason)
-    }
-}
-
-#[async_trait]
-impl Executor for NotYet {
-    fn kind(&self) -> Arc<dyn ActionKind> {
-        Arc::clone(&self.kind)
-    }
-
-    async fn execute(&self, _context: &ActionContext) -> StepResult {
-        self.answer()
-    }
-
-    async fn recover(&self, _context: &ActionContext, _started: jiff::Timestamp) -> StepResult {
-        self.answer()
-    }
 }

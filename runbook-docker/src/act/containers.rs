@@ -8,14 +8,15 @@ use bollard::query_parameters::{
     StartContainerOptions, StopContainerOptionsBuilder,
 };
 use jiff::Timestamp;
-use runbook_core::port::{ExecEnd, ExecJob, ExecReport, Recovered};
-use runbook_core::run::{Ending, StepResult};
+use runbook_core::port::{ExecJob, Recovered};
+use runbook_core::run::StepResult;
 use serde_json::json;
 
-use super::{Act, Refusal, not_started, unknown, until_well};
+use super::{Act, until_well};
 use crate::container::{Which, inspect};
 use crate::engine::{LIMIT, is_missing, is_so_already};
 use crate::exec::{self, Places};
+use crate::refusal::{Refusal, not_started, of_report, unknown};
 
 /// How long containers may take to become well when the step has no timeout.
 const WELL: Duration = Duration::from_secs(60);
@@ -26,10 +27,8 @@ const GRACE: runbook_core::value::Duration = runbook_core::value::Duration::from
 impl Act<'_> {
     /// Starts, stops, restarts or signals containers; on request waits until they are well.
     pub(super) async fn change(&self, operation: &str) -> Result<StepResult, Refusal> {
-        let names = self.names(operation, "a container")?;
-        let grace = self
-            .duration("timeout")?
-            .map(|grace| i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX));
+        let names = self.params().names(operation, "a container")?;
+        let grace = self.params().seconds("timeout")?;
         // The engine answers when it is done.
         let patience = LIMIT + Duration::from_secs(grace.unwrap_or_default().try_into().unwrap_or_default());
         let docker = self.docker.clone().with_timeout(patience);
@@ -39,12 +38,8 @@ impl Act<'_> {
                 "start" => docker.start_container(name, None::<StartContainerOptions>).await,
                 "stop" => {
                     let options = StopContainerOptionsBuilder::new();
-                    docker
-                        .stop_container(
-                            name,
-                            Some(grace.map_or(options.clone(), |grace| options.t(grace)).build()),
-                        )
-                        .await
+                    let options = grace.map_or(options.clone(), |grace| options.t(grace)).build();
+                    docker.stop_container(name, Some(options)).await
                 }
                 "restart" => {
                     let options = RestartContainerOptionsBuilder::new();
@@ -52,7 +47,7 @@ impl Act<'_> {
                     docker.restart_container(name, Some(options)).await
                 }
                 _ => {
-                    let signal = self.text("signal").unwrap_or_else(|| "KILL".to_owned());
+                    let signal = self.params().text("signal").unwrap_or_else(|| "KILL".to_owned());
                     let options = KillContainerOptionsBuilder::new().signal(&signal).build();
                     docker.kill_container(name, Some(options)).await
                 }
@@ -64,7 +59,7 @@ impl Act<'_> {
             }
         }
         let mut problem = None;
-        if self.flag("wait") && matches!(operation, "start" | "restart") {
+        if self.params().flag("wait") && matches!(operation, "start" | "restart") {
             let most = self
                 .context
                 .timeout
@@ -86,9 +81,10 @@ impl Act<'_> {
 
     /// Removes containers.
     pub(super) async fn rm(&self) -> Result<StepResult, Refusal> {
-        let (force, volumes) = (self.flag("force"), self.flag("volumes"));
+        let (force, volumes) = (self.params().flag("force"), self.params().flag("volumes"));
         let mut done = Vec::new();
-        for name in &self.names("rm", "a container")? {
+        let names = self.params().names("rm", "a container")?;
+        for name in &names {
             let options = RemoveContainerOptionsBuilder::new().force(force).v(volumes).build();
             match self.docker.remove_container(name, Some(options)).await {
                 Ok(()) => done.push((name, true)),
@@ -106,7 +102,7 @@ impl Act<'_> {
     /// Runs a command in a container.
     pub(super) async fn exec(&self) -> Result<StepResult, Refusal> {
         let (which, job) = self.job()?;
-        let user = self.text("user");
+        let user = self.params().text("user");
         let places = Places::default();
         let (output, stop) = (self.context.output.clone(), self.context.stop.clone());
         Ok(of_report(exec::run(&self.docker, &which, user.as_deref(), &places, &job, output, stop).await))
@@ -115,7 +111,7 @@ impl Act<'_> {
     /// What became of a command that a lost engine has run.
     pub(super) async fn recover_exec(&self, started: Timestamp) -> Result<StepResult, Refusal> {
         let (_, job) = self.job()?;
-        let user = self.text("user");
+        let user = self.params().text("user");
         let (output, stop) = (self.context.output.clone(), self.context.stop.clone());
         match exec::recover(&self.docker, user.as_deref(), &job, started, output, stop).await {
             Recovered::Ended(report) => Ok(of_report(*report)),
@@ -125,13 +121,13 @@ impl Act<'_> {
     }
 
     fn job(&self) -> Result<(Which, ExecJob), Refusal> {
-        let which = Which::Named(self.name("exec", "a container")?);
-        let command = self.command().ok_or_else(|| not_started("it names no command"))?;
+        let which = Which::Named(self.params().name("exec", "a container")?);
+        let command = self.params().command().ok_or_else(|| not_started("it names no command"))?;
         let job = ExecJob {
             command,
-            env: self.pairs("env"),
-            stdin: self.text("stdin").map(String::into_bytes),
-            cwd: self.text("workdir"),
+            env: self.params().pairs("env"),
+            stdin: self.params().text("stdin").map(String::into_bytes),
+            cwd: self.params().text("workdir"),
             timeout: self.context.timeout,
             grace: GRACE,
             durable: true,
@@ -156,23 +152,4 @@ async fn state(docker: &Docker, name: &str) -> (Option<String>, Option<String>) 
     let state = inspect(docker, name).await.ok().flatten().and_then(|found| found.state).unwrap_or_default();
     let health = state.health.and_then(|health| health.status).map(|health| health.to_string());
     (state.status.map(|status| status.to_string()), health.filter(|health| health != "none"))
-}
-
-/// The result of a command.
-pub(super) fn of_report(report: ExecReport) -> StepResult {
-    let mut result = match report.end {
-        ExecEnd::Exited(code) => StepResult { exit_code: Some(code), ..StepResult::success() },
-        ExecEnd::TimedOut => {
-            StepResult::failure(Ending::TimedOut, "took longer than its timeout and was stopped")
-        }
-        ExecEnd::Cancelled => StepResult::failure(Ending::Cancelled, "was stopped"),
-        ExecEnd::NotStarted(why) => not_started(why).into(),
-        ExecEnd::Lost(why) => unknown(why).into(),
-    };
-    if let Some(note) = report.note {
-        result.reason = result.reason.map(|reason| format!("{reason}; {note}"));
-        result.fields.insert("note".into(), note.into());
-    }
-    (result.stdout, result.stderr) = (report.stdout, report.stderr);
-    result
 }

@@ -13,20 +13,22 @@ use runbook_core::run::{Captured, StepResult};
 use runbook_core::value::{Duration, Value};
 use serde_json::json;
 
-use super::{Act, Refusal, data, failed, not_started};
+use super::{Act, data};
 use crate::capture::Capture;
 use crate::container::{PROJECT, SERVICE, inspect};
+use crate::refusal::{Refusal, answer, failed, not_started};
 
 impl Act<'_> {
     /// Containers, those that run or all.
     pub(super) async fn ps(&self) -> Result<StepResult, Refusal> {
         let mut filters: HashMap<String, Vec<String>> =
-            self.pairs("filters").into_iter().map(|(name, value)| (name, vec![value])).collect();
-        let names = self.names("ps", "a container")?;
+            self.params().pairs("filters").into_iter().map(|(name, value)| (name, vec![value])).collect();
+        let names = self.params().names("ps", "a container")?;
         if !names.is_empty() {
             filters.insert("name".into(), names.iter().map(|name| format!("^/{name}$")).collect());
         }
-        let options = ListContainersOptionsBuilder::new().all(self.flag("all")).filters(&filters).build();
+        let options =
+            ListContainersOptionsBuilder::new().all(self.params().flag("all")).filters(&filters).build();
         let found: Vec<Value> =
             self.docker.list_containers(Some(options)).await?.iter().map(summary).collect();
         let mut lines = String::new();
@@ -34,7 +36,7 @@ impl Act<'_> {
             let text = |name: &str| container[name].as_str().unwrap_or_default().to_owned();
             let _ = writeln!(lines, "{}  {}  {}", text("name"), text("image"), text("status"));
         }
-        let mut result = super::answer(Value::Array(found));
+        let mut result = answer(Value::Array(found));
         result.stdout = Captured::of_text(lines);
         Ok(result)
     }
@@ -42,7 +44,7 @@ impl Act<'_> {
     /// Everything about containers.
     pub(super) async fn inspect(&self) -> Result<StepResult, Refusal> {
         let mut found = Vec::new();
-        for name in self.names("inspect", "a container")? {
+        for name in self.params().names("inspect", "a container")? {
             let container = inspect(&self.docker, &name).await.map_err(failed)?;
             found.push(data(container.ok_or_else(|| failed(format!("there is no container `{name}`")))?));
         }
@@ -51,7 +53,7 @@ impl Act<'_> {
 
     /// What containers use.
     pub(super) async fn stats(&self) -> Result<StepResult, Refusal> {
-        let mut names = self.names("stats", "a container")?;
+        let mut names = self.params().names("stats", "a container")?;
         if names.is_empty() {
             let running =
                 self.docker.list_containers(Some(ListContainersOptionsBuilder::new().build())).await?;
@@ -81,13 +83,13 @@ impl Act<'_> {
 
     /// The output of a container, its two streams apart.
     pub(super) async fn logs(&self) -> Result<StepResult, Refusal> {
-        let name = self.name("logs", "a container")?;
+        let name = self.params().name("logs", "a container")?;
         let mut options =
-            LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(self.flag("timestamps"));
-        if let Some(tail) = self.text("tail") {
+            LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(self.params().flag("timestamps"));
+        if let Some(tail) = self.params().text("tail") {
             options = options.tail(&tail);
         }
-        if let Some(since) = self.text("since") {
+        if let Some(since) = self.params().text("since") {
             options = options.since(since_when(&since).map_err(not_started)?);
         }
         let mut logs = self.docker.logs(&name, Some(options.build()));

@@ -16,10 +16,11 @@ use runbook_core::port::{ExecCommand, Stream};
 use runbook_core::run::{Ending, StepResult};
 use serde_json::{Value, json};
 
-use super::{Act, Refusal, answer, failed, limit, not_started, unknown, until_well};
+use super::{Act, limit, until_well};
 use crate::capture::Capture;
 use crate::container::inspect;
 use crate::engine::{checked_name, is_missing, said, status};
+use crate::refusal::{Refusal, answer, failed, not_started, unknown};
 
 /// Label that tells which attempt a container is of.
 const ATTEMPT: &str = "runbook.attempt";
@@ -39,8 +40,8 @@ impl Act<'_> {
         if self.context.stop.is_cancelled() {
             return Err(not_started("the run was stopped before it began"));
         }
-        let image = self.name("run", "an image")?;
-        let name = self.text("name");
+        let image = self.params().name("run", "an image")?;
+        let name = self.params().text("name");
         if let Some(name) = &name {
             checked_name("a container", name).map_err(not_started)?;
         }
@@ -63,7 +64,7 @@ impl Act<'_> {
             }
             return Err(if refused { not_started(said(&error)) } else { Refusal::from(error) });
         }
-        if self.flag("detach") { self.detached(&made.id).await } else { self.follow(&made.id).await }
+        if self.params().flag("detach") { self.detached(&made.id).await } else { self.follow(&made.id).await }
     }
 
     /// What became of the container of a lost engine.
@@ -93,12 +94,12 @@ impl Act<'_> {
             self.remove(&id).await;
             return Err(not_started("its container was made and never started"));
         }
-        if self.flag("detach") { self.detached(&id).await } else { self.follow(&id).await }
+        if self.params().flag("detach") { self.detached(&id).await } else { self.follow(&id).await }
     }
 
     /// A container that goes on by itself.
     async fn detached(&self, id: &str) -> Result<StepResult, Refusal> {
-        let problem = match self.flag("wait") {
+        let problem = match self.params().flag("wait") {
             true => {
                 let most = self.context.timeout.map_or(WELL, |timeout| timeout.to_std());
                 until_well(&self.docker, &[id.to_owned()], most).await.err()
@@ -151,7 +152,7 @@ impl Act<'_> {
             "oom_killed": state.oom_killed,
         });
         let (stdout, stderr, note) = capture.finish().await;
-        if !self.text("remove").is_some_and(|remove| remove == "false") {
+        if !self.params().text("remove").is_some_and(|remove| remove == "false") {
             if let Err(error) = self.keep(&ended) {
                 return Err(unknown(format!(
                     "cannot write to `{}`: {error}",
@@ -187,28 +188,30 @@ impl Act<'_> {
 
     fn body(&self, image: &str) -> Result<ContainerCreateBody, Refusal> {
         let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
-        for port in self.texts("ports") {
+        for port in self.params().texts("ports") {
             let (inner, binding) =
                 published(&port).ok_or_else(|| failed(format!("`{port}` is not `host:container`")))?;
             bindings.entry(inner).or_default().get_or_insert_default().push(binding);
         }
-        let list = |name: &str| Some(self.texts(name)).filter(|list| !list.is_empty());
-        let command = self.command().map(|command| match command {
+        let list = |name: &str| Some(self.params().texts(name)).filter(|list| !list.is_empty());
+        let command = self.params().command().map(|command| match command {
             ExecCommand::Argv(argv) => argv,
             ExecCommand::Script { text, .. } => vec!["sh".to_owned(), "-euc".to_owned(), text],
         });
         Ok(ContainerCreateBody {
             image: Some(image.to_owned()),
             cmd: command,
-            env: Some(self.pairs("env").iter().map(|(name, value)| format!("{name}={value}")).collect()),
-            user: self.text("user"),
-            working_dir: self.text("workdir"),
+            env: Some(
+                self.params().pairs("env").iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            ),
+            user: self.params().text("user"),
+            working_dir: self.params().text("workdir"),
             labels: Some(HashMap::from([(ATTEMPT.to_owned(), self.context.token.clone())])),
             exposed_ports: Some(bindings.keys().cloned().collect()),
             host_config: Some(HostConfig {
                 binds: list("volumes"),
                 volumes_from: list("volumes_from"),
-                network_mode: self.text("network"),
+                network_mode: self.params().text("network"),
                 port_bindings: Some(bindings),
                 ..HostConfig::default()
             }),

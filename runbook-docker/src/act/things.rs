@@ -16,14 +16,15 @@ use runbook_core::run::StepResult;
 use runbook_core::value::Value;
 use serde_json::json;
 
-use super::{Act, Refusal, answer, data, failed, not_started};
+use super::{Act, data};
 use crate::capture::Capture;
+use crate::refusal::{Refusal, answer, failed, not_started};
 
 impl Act<'_> {
     /// An operation on volumes, networks or images.
     pub(super) async fn thing(&self, operation: &str) -> Result<StepResult, Refusal> {
         let docker = &self.docker;
-        let one = |what| self.name(operation, what);
+        let one = |what| self.params().name(operation, what);
         let mut found = Vec::new();
         match operation {
             "volume_ls" => {
@@ -34,29 +35,34 @@ impl Act<'_> {
                 return Ok(answer(data(docker.list_networks(None::<ListNetworksOptions>).await?)));
             }
             "volume_inspect" => {
-                for name in self.names(operation, "a volume")? {
+                for name in self.params().names(operation, "a volume")? {
                     found.push(data(docker.inspect_volume(&name).await?));
                 }
             }
             "network_inspect" => {
-                for name in self.names(operation, "a network")? {
+                for name in self.params().names(operation, "a network")? {
                     found.push(data(docker.inspect_network(&name, None::<InspectNetworkOptions>).await?));
                 }
             }
             "image_inspect" => {
-                for name in self.names(operation, "an image")? {
+                for name in self.params().names(operation, "an image")? {
                     found.push(data(docker.inspect_image(&name).await?));
                 }
             }
             "volume_create" => {
                 let (name, labels) = (Some(one("a volume")?), Some(self.labels()));
-                let request =
-                    VolumeCreateRequest { name, driver: self.text("driver"), labels, ..Default::default() };
+                let request = VolumeCreateRequest {
+                    name,
+                    driver: self.params().text("driver"),
+                    labels,
+                    ..Default::default()
+                };
                 found.push(data(docker.create_volume(request).await?));
             }
             "network_create" => {
-                let (name, driver, labels) = (one("a network")?, self.text("driver"), Some(self.labels()));
-                let internal = Some(self.flag("internal"));
+                let (name, driver, labels) =
+                    (one("a network")?, self.params().text("driver"), Some(self.labels()));
+                let internal = Some(self.params().flag("internal"));
                 if docker.inspect_network(&name, None::<InspectNetworkOptions>).await.is_ok() {
                     // The engine would make a second one of the same name.
                     return Err(failed(format!("there is a network `{name}` already")));
@@ -72,23 +78,23 @@ impl Act<'_> {
                 found.push(data(docker.inspect_network(&name, None::<InspectNetworkOptions>).await?));
             }
             "network_connect" => {
-                let container = self.name("container", "a container")?;
+                let container = self.params().name("container", "a container")?;
                 let request = NetworkConnectRequest { container, ..Default::default() };
                 docker.connect_network(&one("a network")?, request).await?;
             }
             "network_disconnect" => {
-                let container = self.name("container", "a container")?;
+                let container = self.params().name("container", "a container")?;
                 let request = NetworkDisconnectRequest { container, ..Default::default() };
                 docker.disconnect_network(&one("a network")?, request).await?;
             }
             "volume_rm" => {
-                for name in self.names(operation, "a volume")? {
+                for name in self.params().names(operation, "a volume")? {
                     docker.remove_volume(&name, None::<RemoveVolumeOptions>).await?;
                     found.push(json!({"name": name, "changed": true}));
                 }
             }
             "network_rm" => {
-                for name in self.names(operation, "a network")? {
+                for name in self.params().names(operation, "a network")? {
                     docker.remove_network(&name).await?;
                     found.push(json!({"name": name, "changed": true}));
                 }
@@ -102,7 +108,7 @@ impl Act<'_> {
     pub(super) async fn pull(&self) -> Result<StepResult, Refusal> {
         let mut found = Vec::new();
         let mut capture = Capture::new(self.context.output.clone(), &self.context.directory, false);
-        for image in self.names("pull", "an image")? {
+        for image in self.params().names("pull", "an image")? {
             let before = self.docker.inspect_image(&image).await.ok().and_then(|image| image.id);
             let (name, tag) = tagged(&image);
             let options = CreateImageOptionsBuilder::new().from_image(name).tag(tag).build();
@@ -135,13 +141,13 @@ impl Act<'_> {
 
     /// Removes what nobody uses, of the kinds that are named.
     pub(super) async fn prune(&self) -> Result<StepResult, Refusal> {
-        let kinds = self.texts("prune");
+        let kinds = self.params().texts("prune");
         let known = ["containers", "images", "volumes", "networks"];
         if let Some(other) = kinds.iter().find(|kind| !known.contains(&kind.as_str())) {
             return Err(not_started(format!("`{other}` cannot be pruned; known are {}", known.join(", "))));
         }
         let filters: HashMap<String, Vec<String>> =
-            self.pairs("filters").into_iter().map(|(name, value)| (name, vec![value])).collect();
+            self.params().pairs("filters").into_iter().map(|(name, value)| (name, vec![value])).collect();
         let mut json = runbook_core::value::Object::new();
         for kind in kinds {
             let removed = match kind.as_str() {
@@ -171,7 +177,7 @@ impl Act<'_> {
     }
 
     fn labels(&self) -> HashMap<String, String> {
-        self.pairs("labels").into_iter().collect()
+        self.params().pairs("labels").into_iter().collect()
     }
 }
 
