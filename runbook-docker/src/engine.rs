@@ -101,11 +101,6 @@ pub(crate) fn is_missing(error: &Error) -> bool {
     status(error) == Some(404)
 }
 
-/// Whether it is as it should be already.
-pub(crate) fn is_so_already(error: &Error) -> bool {
-    status(error) == Some(304)
-}
-
 /// The engine's refusal. Without one nobody knows what became of the request.
 pub(crate) fn status(error: &Error) -> Option<u16> {
     match error {

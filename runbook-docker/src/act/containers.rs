@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{Act, until_well};
 use crate::container::{Which, inspect};
-use crate::engine::{LIMIT, is_missing, is_so_already};
+use crate::engine::{LIMIT, is_missing};
 use crate::exec::{self, Places};
 use crate::refusal::{Refusal, not_started, of_report, unknown};
 
@@ -34,6 +34,10 @@ impl Act<'_> {
         let docker = self.docker.clone().with_timeout(patience);
         let mut done = Vec::new();
         for name in &names {
+            let (before, _) = state(&self.docker, name).await;
+            let ran = before.as_deref() == Some("running");
+            let done_already =
+                (operation == "start" && ran) || (operation == "stop" && before.as_deref() == Some("exited"));
             let changed = match operation {
                 "start" => docker.start_container(name, None::<StartContainerOptions>).await,
                 "stop" => {
@@ -53,8 +57,7 @@ impl Act<'_> {
                 }
             };
             match changed {
-                Ok(()) => done.push((name, true)),
-                Err(error) if is_so_already(&error) => done.push((name, false)),
+                Ok(()) => done.push((name, !done_already)),
                 Err(error) => return Err(partly(error.into(), &done)),
             }
         }
