@@ -139,6 +139,12 @@ const DOCKER: &[Key] = &[
     key("exec", Shape::Template, "Runs a command in a container.", "exec: worker\ncommand: [date]"),
     key("rm", TEXTS, "Removes containers. Counts as `destroy`.", "rm: worker"),
     key("prune", TEXTS, "Removes what is not used. Counts as `destroy`.", "prune: images"),
+    key(
+        "image_inspect",
+        TEXTS,
+        "Tells everything about images.",
+        "image_inspect: registry.example.net/app:v2",
+    ),
     key("volume_ls", ALL, "Lists volumes.", "volume_ls: "),
     key("volume_inspect", TEXTS, "Tells everything about volumes.", "volume_inspect: data"),
     key("volume_create", Shape::Template, "Makes a volume.", "volume_create: data"),
@@ -215,6 +221,13 @@ const DOCKER: &[Key] = &[
     )
     .beside(&["run", "rm"]),
     key(
+        "volumes_from",
+        TEXTS,
+        "Containers whose volumes are mounted too.",
+        "volumes_from: [worker]\nrun: registry.example.net/app:v2",
+    )
+    .beside(&["run"]),
+    key(
         "ports",
         TEXTS,
         "Which ports are published, `host:container`.",
@@ -248,7 +261,32 @@ const DOCKER: &[Key] = &[
         "The working directory of the command.",
         "workdir: /app\nexec: worker\ncommand: [date]",
     )
+    .beside(&["run", "exec"]),
+    key(
+        "stdin",
+        Shape::Template,
+        "What the command reads from standard input.",
+        "stdin: select 1;\nexec: worker\ncommand: [sqlite3, /data/app.db]",
+    )
     .beside(&["exec"]),
+    key(
+        "wait",
+        Shape::Bool,
+        "Whether to wait until the containers are running, and healthy when they can say so.",
+        "wait: true\nrestart: worker",
+    )
+    .beside(&["start", "restart", "run"]),
+    key("driver", Shape::Template, "Which driver of the engine.", "driver: bridge\nnetwork_create: front")
+        .beside(&["volume_create", "network_create"]),
+    key("labels", TEXT_MAP, "Labels of the new volume or network.", "labels: {of: app}\nvolume_create: data")
+        .beside(&["volume_create", "network_create"]),
+    key(
+        "internal",
+        Shape::Bool,
+        "Whether the network leads nowhere else.",
+        "internal: true\nnetwork_create: front",
+    )
+    .beside(&["network_create"]),
     key("force", Shape::Bool, "Whether running containers are removed.", "force: true\nrm: worker")
         .beside(&["rm"]),
     key("container", Shape::Template, "Which container.", "container: worker\nnetwork_connect: front")
@@ -269,6 +307,7 @@ const DOCKER_OPERATIONS: &[&str] = &[
     "exec",
     "rm",
     "prune",
+    "image_inspect",
     "volume_ls",
     "volume_inspect",
     "volume_create",
@@ -304,6 +343,7 @@ const COMPOSE: &[Key] = &[
     key("logs", ALL, "Shows the output of services.", "logs: api"),
     key("config", ALL, "Shows the project as Compose understands it.", "config: "),
     key("up", ALL, "Starts services, and makes again what has changed.", "up: "),
+    key("start", ALL, "Starts services that are stopped.", "start: api"),
     key("restart", ALL, "Restarts services.", "restart: api"),
     key("stop", ALL, "Stops services.", "stop: api"),
     key(
@@ -338,7 +378,14 @@ const COMPOSE: &[Key] = &[
     )
     .beside(&["up", "down"]),
     key("wait", Shape::Bool, "Whether to wait until services are running and healthy.", "wait: true\nup: ")
-        .beside(&["up"]),
+        .beside(&["up", "start", "restart"]),
+    key(
+        "stdin",
+        Shape::Template,
+        "What the command reads from standard input.",
+        "stdin: select 1;\nexec: api\ncommand: [sqlite3, /data/app.db]",
+    )
+    .beside(&["exec"]),
     key(
         "timeout",
         Shape::Duration,
@@ -376,7 +423,7 @@ const COMPOSE: &[Key] = &[
 ];
 
 const COMPOSE_OPERATIONS: &[&str] =
-    &["ps", "logs", "config", "up", "restart", "stop", "build", "pull", "exec", "down"];
+    &["ps", "logs", "config", "up", "start", "restart", "stop", "build", "pull", "exec", "down"];
 
 /// Places of this part of the language.
 pub(super) const PLACES: &[Place] = &[
@@ -384,13 +431,10 @@ pub(super) const PLACES: &[Place] = &[
         .late()
         .fill(&[("host", "host: app.example.net")]),
     Place::new("container", "`container`", "A container as a target: commands run in it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  app: {local: {}}\n  worker:\n    container:\n      @@\nsteps: [{run: [\"true\"], effect: read}]\n", CONTAINER)
-        .late()
         .fill(&[("name", "name: worker")]),
     Place::new("service", "`service`", "A Compose service as a target: commands run in its container.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  app: {local: {}}\n  api:\n    service:\n      @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE)
-        .late()
         .fill(&[("compose", "compose: {project: organizer}"), ("name", "name: api")]),
-    Place::new("service.compose", "`compose`", "Which Compose project.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  api:\n    service:\n      name: api\n      compose:\n        @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE_COMPOSE)
-        .late(),
+    Place::new("service.compose", "`compose`", "Which Compose project.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  api:\n    service:\n      name: api\n      compose:\n        @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE_COMPOSE),
     Place::new("http", "`http`", "A request: one method with its URL, and what goes with it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      @@\n", HTTP)
         .late()
         .one_of(METHODS)
@@ -401,10 +445,8 @@ pub(super) const PLACES: &[Place] = &[
     Place::new("http.tls", "`tls`", "Certificates for TLS.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      get: \"https://app.example.net/\"\n      tls:\n        @@\n", TLS)
         .late(),
     Place::new("docker", "`docker`", "One operation of the container engine: its key holds what it is about.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - docker:\n      @@\n", DOCKER)
-        .late()
         .one_of(DOCKER_OPERATIONS),
     Place::new("compose", "`compose`", "One command of Docker Compose: its key holds the services that it is about, or nothing for all.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - compose:\n      @@\n", COMPOSE)
-        .late()
         .any_of(COMPOSE_OPERATIONS)
         .fill(&[("up", "up: ")]),
 ];
