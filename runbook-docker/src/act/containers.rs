@@ -1,6 +1,6 @@
 //! `start`, `stop`, `restart`, `kill`, `rm` and `exec`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::Docker;
 use bollard::query_parameters::{
@@ -25,8 +25,8 @@ const WELL: Duration = Duration::from_secs(60);
 const GRACE: runbook_core::value::Duration = runbook_core::value::Duration::from_secs(10);
 
 impl Act<'_> {
-    /// Starts, stops, restarts or signals containers; on request waits until they are well.
-    pub(super) async fn change(&self, operation: &str) -> Result<StepResult, Refusal> {
+    /// Starts, stops, restarts or signals containers; says which it was necessary for.
+    pub(super) async fn change(&self, operation: &str) -> Result<Vec<(String, bool)>, Refusal> {
         let names = self.params().names(operation, "a container")?;
         let grace = self.params().seconds("timeout")?;
         // The engine answers when it is done.
@@ -57,29 +57,40 @@ impl Act<'_> {
                 }
             };
             match changed {
-                Ok(()) => done.push((name, !done_already)),
+                Ok(()) => done.push((name.clone(), !done_already)),
                 Err(error) => return Err(partly(error.into(), &done)),
             }
         }
+        Ok(done)
+    }
+
+    /// The result of a change that `began` then; on request waits until the containers are well, which changes nothing.
+    pub(super) async fn changed(
+        &self,
+        operation: &str,
+        done: Vec<(String, bool)>,
+        began: Instant,
+    ) -> StepResult {
         let mut problem = None;
         if self.params().flag("wait") && matches!(operation, "start" | "restart") {
-            let most = self
-                .context
-                .timeout
-                .map_or(WELL, |timeout| timeout.to_std().saturating_sub(Duration::from_secs(1)));
-            problem = until_well(&self.docker, &names, most).await.err();
+            let names: Vec<String> = done.iter().map(|(name, _)| name.clone()).collect();
+            let most =
+                self.context.timeout.map_or(WELL, |most| most.to_std().saturating_sub(began.elapsed()));
+            let well = tokio::select! {
+                well = until_well(&self.docker, &names, most) => well,
+                () = self.context.stop.cancelled() => Err("was stopped while it waited".to_owned()),
+            };
+            problem = well.err();
         }
         let mut found = Vec::new();
         for (name, changed) in done {
-            let state = state(&self.docker, name).await;
-            found.push(json!({"name": name, "changed": changed, "state": state.0, "health": state.1}));
+            let (state, health) = state(&self.docker, &name).await;
+            found.push(json!({"name": name, "changed": changed, "state": state, "health": health}));
         }
         let mut result = self.listed(operation, found);
-        if let Some(why) = problem {
-            result.ok = false;
-            result.reason = Some(why);
-        }
-        Ok(result)
+        result.ok = problem.is_none();
+        result.reason = problem;
+        result
     }
 
     /// Removes containers.
@@ -90,9 +101,9 @@ impl Act<'_> {
         for name in &names {
             let options = RemoveContainerOptionsBuilder::new().force(force).v(volumes).build();
             match self.docker.remove_container(name, Some(options)).await {
-                Ok(()) => done.push((name, true)),
+                Ok(()) => done.push((name.clone(), true)),
                 // Whoever forces it wants it gone, and it is.
-                Err(error) if force && is_missing(&error) => done.push((name, false)),
+                Err(error) if force && is_missing(&error) => done.push((name.clone(), false)),
                 Err(error) => return Err(partly(error.into(), &done)),
             }
         }
@@ -142,7 +153,7 @@ impl Act<'_> {
 }
 
 /// A refusal after some of the work was done.
-fn partly(refusal: Refusal, done: &[(&String, bool)]) -> Refusal {
+fn partly(refusal: Refusal, done: &[(String, bool)]) -> Refusal {
     if done.is_empty() {
         return refusal;
     }

@@ -7,6 +7,7 @@ mod one_off;
 mod things;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bollard::Docker;
@@ -57,6 +58,7 @@ impl DockerExecutor {
             "run" => return act.run().await,
             _ => {}
         }
+        let began = Instant::now();
         let reads = self.kind().effect(&context.params) == Effect::Read;
         let work = async {
             match name {
@@ -64,22 +66,27 @@ impl DockerExecutor {
                 "inspect" => act.inspect().await,
                 "stats" => act.stats().await,
                 "logs" => act.logs().await,
-                "start" | "stop" | "restart" | "kill" => act.change(name).await,
+                "start" | "stop" | "restart" | "kill" => return act.change(name).await.map(Done::Changed),
                 "rm" => act.rm().await,
                 "pull" => act.pull().await,
                 "prune" => act.prune().await,
                 other => act.thing(other).await,
             }
+            .map(Done::Whole)
         };
         let left = |reads: bool, ending, what: &str| match reads {
             true => Refusal { ending, why: what.to_owned() },
             false => unknown(format!("{what}, but the container engine may still do what it was asked for")),
         };
-        tokio::select! {
-            done = work => done,
-            () = limit(context.timeout) => Err(left(reads, Ending::TimedOut, "took longer than its timeout")),
-            () = context.stop.cancelled() => Err(left(reads, Ending::Cancelled, "was stopped")),
-        }
+        let done = tokio::select! {
+            done = work => done?,
+            () = limit(context.timeout) => return Err(left(reads, Ending::TimedOut, "took longer than its timeout")),
+            () = context.stop.cancelled() => return Err(left(reads, Ending::Cancelled, "was stopped")),
+        };
+        Ok(match done {
+            Done::Whole(result) => result,
+            Done::Changed(names) => act.changed(name, names, began).await,
+        })
     }
 }
 
@@ -109,6 +116,14 @@ pub(crate) async fn docker_of(
     let host = context.connections.get(&context.target).await?;
     let (docker, way) = EngineAddress::connect_through(&*host).await?;
     Ok((docker, Some(way)))
+}
+
+/// What the engine has done.
+enum Done {
+    /// All that was asked for.
+    Whole(StepResult),
+    /// Containers, and whether that was necessary; how they are now is asked last.
+    Changed(Vec<(String, bool)>),
 }
 
 /// One operation that is being carried out.

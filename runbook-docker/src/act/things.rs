@@ -154,21 +154,21 @@ impl Act<'_> {
                 "containers" => {
                     let options = PruneContainersOptionsBuilder::new().filters(&filters).build();
                     let pruned = self.docker.prune_containers(Some(options)).await?;
-                    json!({"removed": pruned.containers_deleted, "bytes": pruned.space_reclaimed})
+                    json!({"removed": pruned.containers_deleted.unwrap_or_default(), "bytes": pruned.space_reclaimed})
                 }
                 "images" => {
                     let options = PruneImagesOptionsBuilder::new().filters(&filters).build();
                     let pruned = self.docker.prune_images(Some(options)).await?;
-                    json!({"removed": pruned.images_deleted, "bytes": pruned.space_reclaimed})
+                    json!({"removed": pruned.images_deleted.unwrap_or_default(), "bytes": pruned.space_reclaimed})
                 }
                 "volumes" => {
                     let options = PruneVolumesOptionsBuilder::new().filters(&filters).build();
                     let pruned = self.docker.prune_volumes(Some(options)).await?;
-                    json!({"removed": pruned.volumes_deleted, "bytes": pruned.space_reclaimed})
+                    json!({"removed": pruned.volumes_deleted.unwrap_or_default(), "bytes": pruned.space_reclaimed})
                 }
                 _ => {
                     let options = PruneNetworksOptionsBuilder::new().filters(&filters).build();
-                    json!({"removed": self.docker.prune_networks(Some(options)).await?.networks_deleted})
+                    json!({"removed": self.docker.prune_networks(Some(options)).await?.networks_deleted.unwrap_or_default()})
                 }
             };
             json.insert(kind, removed);

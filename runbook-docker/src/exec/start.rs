@@ -1,5 +1,6 @@
 //! Making an exec, starting it, and reporting what came of it.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -91,13 +92,13 @@ pub(crate) async fn run(
         // A command need not read its input.
         let _ = writer.write_all(&input.unwrap_or_default()).await;
         let _ = writer.shutdown().await;
-        std::future::pending::<()>().await;
+        std::future::pending::<Infallible>().await
     };
     let mut watched =
         Watched { docker, id: &id, container: &container, code: code.as_deref(), user, job, capture };
     let outcome = tokio::select! {
         outcome = watch(&mut watched, Some(stream), job.timeout, &stop) => outcome,
-        () = feeding => return not_started("unreachable"),
+        never = feeding => match never {},
     };
     watched.tidy(&outcome).await;
     report(outcome.end, outcome.note, watched.capture, outcome.refused).await
