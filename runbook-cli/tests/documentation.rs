@@ -28,6 +28,40 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
+/// Blocks that need an executor are valid with the executors of this program.
+#[test]
+fn what_executors_do_in_the_documentation_is_valid() {
+    let mut kinds = runbook_core::kind::Kinds::default();
+    runbook_ssh::register(&mut kinds);
+    runbook_docker::register(&mut kinds);
+    runbook_http::register(&mut kinds);
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for path in documents().into_iter().filter(|path| !path.ends_with("reference/language.md")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for block in text.split("\n```yaml").skip(1) {
+            let (info, block) = block.split_once('\n').unwrap();
+            let block = block.split("\n```").next().unwrap();
+            if !["http:", "docker:", "compose:"].iter().any(|key| block.contains(key)) {
+                continue;
+            }
+            seen += 1;
+            let mut whole = match info.trim() {
+                "fragment" => format!("apiVersion: runbook/v1\nkind: Runbook\nname: fragment\n{block}\n"),
+                _ => format!("{block}\n"),
+            };
+            if !whole.contains("\nsteps:") {
+                whole.push_str("steps:\n  - {id: nothing, run: [\"true\"], effect: read}\n");
+            }
+            let loaded = runbook_core::read::parse("block.yaml", &whole, &kinds);
+            wrong.extend(
+                loaded.diagnostics.iter().map(|found| format!("{}: {found:?}\n{whole}", path.display())),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen >= 4, "only {seen} blocks");
+}
+
 /// Every line of a ```` ```sh ```` block that calls the program, without the way to call it.
 fn calls() -> Vec<(String, Vec<String>)> {
     let mut calls = Vec::new();

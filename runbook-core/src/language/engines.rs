@@ -431,10 +431,13 @@ pub(super) const PLACES: &[Place] = &[
         .late()
         .fill(&[("host", "host: app.example.net")]),
     Place::new("container", "`container`", "A container as a target: commands run in it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  app: {local: {}}\n  worker:\n    container:\n      @@\nsteps: [{run: [\"true\"], effect: read}]\n", CONTAINER)
+        .late()
         .fill(&[("name", "name: worker")]),
     Place::new("service", "`service`", "A Compose service as a target: commands run in its container.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  app: {local: {}}\n  api:\n    service:\n      @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE)
+        .late()
         .fill(&[("compose", "compose: {project: organizer}"), ("name", "name: api")]),
-    Place::new("service.compose", "`compose`", "Which Compose project.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  api:\n    service:\n      name: api\n      compose:\n        @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE_COMPOSE),
+    Place::new("service.compose", "`compose`", "Which Compose project.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\ntargets:\n  api:\n    service:\n      name: api\n      compose:\n        @@\nsteps: [{run: [\"true\"], effect: read}]\n", SERVICE_COMPOSE)
+        .late(),
     Place::new("http", "`http`", "A request: one method with its URL, and what goes with it.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      @@\n", HTTP)
         .late()
         .one_of(METHODS)
@@ -445,8 +448,10 @@ pub(super) const PLACES: &[Place] = &[
     Place::new("http.tls", "`tls`", "Certificates for TLS.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - http:\n      get: \"https://app.example.net/\"\n      tls:\n        @@\n", TLS)
         .late(),
     Place::new("docker", "`docker`", "One operation of the container engine: its key holds what it is about.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - docker:\n      @@\n", DOCKER)
+        .late()
         .one_of(DOCKER_OPERATIONS),
     Place::new("compose", "`compose`", "One command of Docker Compose: its key holds the services that it is about, or nothing for all.", "apiVersion: runbook/v1\nkind: Runbook\nname: example\nsteps:\n  - compose:\n      @@\n", COMPOSE)
+        .late()
         .any_of(COMPOSE_OPERATIONS)
         .fill(&[("up", "up: ")]),
 ];
