@@ -72,7 +72,7 @@ impl DockerExecutor {
                 "prune" => act.prune().await,
                 other => act.thing(other).await,
             }
-            .map(Done::Whole)
+            .map(|result| Done::Whole(Box::new(result)))
         };
         let left = |reads: bool, ending, what: &str| match reads {
             true => Refusal { ending, why: what.to_owned() },
@@ -84,7 +84,7 @@ impl DockerExecutor {
             () = context.stop.cancelled() => return Err(left(reads, Ending::Cancelled, "was stopped")),
         };
         Ok(match done {
-            Done::Whole(result) => result,
+            Done::Whole(result) => *result,
             Done::Changed(names) => act.changed(name, names, began).await,
         })
     }
@@ -121,7 +121,7 @@ pub(crate) async fn docker_of(
 /// What the engine has done.
 enum Done {
     /// All that was asked for.
-    Whole(StepResult),
+    Whole(Box<StepResult>),
     /// Containers, and whether that was necessary; how they are now is asked last.
     Changed(Vec<(String, bool)>),
 }

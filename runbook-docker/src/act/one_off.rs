@@ -152,7 +152,7 @@ impl Act<'_> {
             "oom_killed": state.oom_killed,
         });
         let (stdout, stderr, note) = capture.finish().await;
-        if !self.params().text("remove").is_some_and(|remove| remove == "false") {
+        if self.params().text("remove").is_none_or(|remove| remove != "false") {
             if let Err(error) = self.keep(&ended) {
                 return Err(unknown(format!(
                     "cannot write to `{}`: {error}",
