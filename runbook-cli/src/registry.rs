@@ -19,5 +19,6 @@ pub(crate) fn kinds() -> Kinds {
 /// The half that runs.
 pub(crate) fn plug_in(engine: EngineBuilder) -> EngineBuilder {
     let engine = engine.connector(Arc::new(keeper::connector()));
-    runbook_http::plug_in(runbook_docker::plug_in(runbook_ssh::plug_in(engine)))
+    let docker = runbook_docker::EngineAddress::of_docker_host(std::env::var("DOCKER_HOST").ok().as_deref());
+    runbook_http::plug_in(runbook_docker::plug_in(runbook_ssh::plug_in(engine), &docker))
 }

@@ -1,29 +1,26 @@
 //! What is known of a Compose command before it is carried out.
 
-use runbook_core::diag::Diagnostics;
-use runbook_core::kind::{ActionKind, Param, Shape};
-use runbook_core::model::Effect;
-use runbook_core::value::Value;
-use runbook_core::yaml::Node;
+use runbook_core::kind::{Param, Shape};
 
-use crate::operation::{Operation, Operations};
+use crate::operation::{Operation, Operations, action_kind};
 
-const OPERATIONS: Operations =
+pub(crate) const OPERATIONS: Operations =
     Operations { what: "`compose`", program: "docker compose", common: COMMON, table: TABLE };
 
 /// Each operation's key holds the services it is about; without any, it is about all of them.
 const TABLE: &[Operation] = &[
-    Operation { name: "ps", effect: Effect::Read, subject: Shape::TextsOrNothing, options: PS },
-    Operation { name: "logs", effect: Effect::Read, subject: Shape::TextsOrNothing, options: LOGS },
-    Operation { name: "config", effect: Effect::Read, subject: Shape::TextsOrNothing, options: &[] },
-    Operation { name: "up", effect: Effect::Change, subject: Shape::TextsOrNothing, options: UP },
-    Operation { name: "restart", effect: Effect::Change, subject: Shape::TextsOrNothing, options: STOP },
-    Operation { name: "stop", effect: Effect::Change, subject: Shape::TextsOrNothing, options: STOP },
-    Operation { name: "build", effect: Effect::Change, subject: Shape::TextsOrNothing, options: BUILD },
-    Operation { name: "pull", effect: Effect::Change, subject: Shape::TextsOrNothing, options: &[] },
-    Operation { name: "exec", effect: Effect::Change, subject: Shape::Text, options: EXEC },
+    Operation::read("ps", Shape::TextsOrNothing, PS),
+    Operation::read("logs", Shape::TextsOrNothing, LOGS),
+    Operation::read("config", Shape::TextsOrNothing, &[]),
+    Operation::change("up", Shape::TextsOrNothing, UP),
+    Operation::change("start", Shape::TextsOrNothing, START).again(),
+    Operation::change("restart", Shape::TextsOrNothing, RESTART),
+    Operation::change("stop", Shape::TextsOrNothing, STOP).again(),
+    Operation::change("build", Shape::TextsOrNothing, BUILD).again(),
+    Operation::change("pull", Shape::TextsOrNothing, &[]).again(),
+    Operation::change("exec", Shape::Text, EXEC),
     // Containers with what they wrote, networks, and on request the volumes: a full outage at the least.
-    Operation { name: "down", effect: Effect::Destroy, subject: Shape::TextsOrNothing, options: DOWN },
+    Operation::destroy("down", Shape::TextsOrNothing, DOWN),
 ];
 
 const COMMON: &[Param] = &[
@@ -48,10 +45,16 @@ const UP: &[Param] = &[
 
 const STOP: &[Param] = &[Param::optional("timeout", Shape::Duration)];
 
+const START: &[Param] = &[Param::optional("wait", Shape::Bool)];
+
+const RESTART: &[Param] =
+    &[Param::optional("timeout", Shape::Duration), Param::optional("wait", Shape::Bool)];
+
 const BUILD: &[Param] = &[Param::optional("no_cache", Shape::Bool)];
 
 const EXEC: &[Param] = &[
     Param::required("command", Shape::Command),
+    Param::optional("stdin", Shape::Text),
     Param::optional("user", Shape::Text),
     Param::optional("workdir", Shape::Text),
     Param::optional("env", Shape::TextMap),
@@ -63,28 +66,7 @@ const DOWN: &[Param] = &[
     Param::optional("timeout", Shape::Duration),
 ];
 
-/// The static half of the action `compose`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ComposeKind;
-
-impl ActionKind for ComposeKind {
-    fn key(&self) -> &str {
-        "compose"
-    }
-
-    fn available(&self) -> bool {
-        false
-    }
-
-    fn check(&self, params: &Node, found: &mut Diagnostics) {
-        OPERATIONS.check(params, found);
-    }
-
-    fn effect(&self, params: &Value) -> Effect {
-        OPERATIONS.effect(params)
-    }
-
-    fn show(&self, params: &Value) -> String {
-        OPERATIONS.show(params)
-    }
+action_kind! {
+    /// The static half of the action `compose`.
+    ComposeKind, "compose"
 }

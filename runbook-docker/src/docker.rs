@@ -1,41 +1,52 @@
 //! What is known of an operation of the container engine before it is carried out.
 
-use runbook_core::diag::Diagnostics;
-use runbook_core::kind::{ActionKind, Param, Shape};
-use runbook_core::model::Effect;
-use runbook_core::value::Value;
-use runbook_core::yaml::Node;
+use runbook_core::kind::{Param, Shape};
 
-use crate::operation::{Operation, Operations};
+use crate::operation::{Operation, Operations, action_kind};
 
 const STOP: &[Param] = &[Param::optional("timeout", Shape::Duration)];
 
-const OPERATIONS: Operations = Operations { what: "`docker`", program: "docker", common: &[], table: TABLE };
+pub(crate) const OPERATIONS: Operations =
+    Operations { what: "`docker`", program: "docker", common: &[], table: TABLE };
 
 const TABLE: &[Operation] = &[
-    Operation { name: "ps", effect: Effect::Read, subject: Shape::TextsOrNothing, options: PS },
-    Operation { name: "inspect", effect: Effect::Read, subject: Shape::Texts, options: &[] },
-    Operation { name: "stats", effect: Effect::Read, subject: Shape::TextsOrNothing, options: &[] },
-    Operation { name: "logs", effect: Effect::Read, subject: Shape::Text, options: LOGS },
-    Operation { name: "start", effect: Effect::Change, subject: Shape::Texts, options: &[] },
-    Operation { name: "stop", effect: Effect::Change, subject: Shape::Texts, options: STOP },
-    Operation { name: "restart", effect: Effect::Change, subject: Shape::Texts, options: STOP },
-    Operation { name: "kill", effect: Effect::Change, subject: Shape::Texts, options: KILL },
-    Operation { name: "pull", effect: Effect::Change, subject: Shape::Texts, options: &[] },
-    Operation { name: "run", effect: Effect::Change, subject: Shape::Text, options: RUN },
-    Operation { name: "exec", effect: Effect::Change, subject: Shape::Text, options: EXEC },
-    Operation { name: "rm", effect: Effect::Destroy, subject: Shape::Texts, options: RM },
-    Operation { name: "prune", effect: Effect::Destroy, subject: Shape::Texts, options: PRUNE },
-    Operation { name: "volume_ls", effect: Effect::Read, subject: Shape::TextsOrNothing, options: &[] },
-    Operation { name: "volume_inspect", effect: Effect::Read, subject: Shape::Texts, options: &[] },
-    Operation { name: "volume_create", effect: Effect::Change, subject: Shape::Text, options: &[] },
-    Operation { name: "volume_rm", effect: Effect::Destroy, subject: Shape::Texts, options: &[] },
-    Operation { name: "network_ls", effect: Effect::Read, subject: Shape::TextsOrNothing, options: &[] },
-    Operation { name: "network_inspect", effect: Effect::Read, subject: Shape::Texts, options: &[] },
-    Operation { name: "network_create", effect: Effect::Change, subject: Shape::Text, options: &[] },
-    Operation { name: "network_connect", effect: Effect::Change, subject: Shape::Text, options: CONNECT },
-    Operation { name: "network_disconnect", effect: Effect::Change, subject: Shape::Text, options: CONNECT },
-    Operation { name: "network_rm", effect: Effect::Destroy, subject: Shape::Texts, options: &[] },
+    Operation::read("ps", Shape::TextsOrNothing, PS),
+    Operation::read("inspect", Shape::Texts, &[]),
+    Operation::read("stats", Shape::TextsOrNothing, &[]),
+    Operation::read("logs", Shape::Text, LOGS),
+    Operation::change("start", Shape::Texts, WAIT).again(),
+    Operation::change("stop", Shape::Texts, STOP).again(),
+    Operation::change("restart", Shape::Texts, RESTART),
+    Operation::change("kill", Shape::Texts, KILL),
+    Operation::change("pull", Shape::Texts, &[]).again(),
+    Operation::change("run", Shape::Text, RUN),
+    Operation::change("exec", Shape::Text, EXEC),
+    Operation::destroy("rm", Shape::Texts, RM),
+    Operation::destroy("prune", Shape::Texts, PRUNE),
+    Operation::read("image_inspect", Shape::Texts, &[]),
+    Operation::read("volume_ls", Shape::TextsOrNothing, &[]),
+    Operation::read("volume_inspect", Shape::Texts, &[]),
+    Operation::change("volume_create", Shape::Text, VOLUME).again(),
+    Operation::destroy("volume_rm", Shape::Texts, &[]),
+    Operation::read("network_ls", Shape::TextsOrNothing, &[]),
+    Operation::read("network_inspect", Shape::Texts, &[]),
+    Operation::change("network_create", Shape::Text, NETWORK),
+    Operation::change("network_connect", Shape::Text, CONNECT),
+    Operation::change("network_disconnect", Shape::Text, CONNECT),
+    Operation::destroy("network_rm", Shape::Texts, &[]),
+];
+
+const WAIT: &[Param] = &[Param::optional("wait", Shape::Bool)];
+
+const RESTART: &[Param] =
+    &[Param::optional("timeout", Shape::Duration), Param::optional("wait", Shape::Bool)];
+
+const VOLUME: &[Param] = &[Param::optional("driver", Shape::Text), Param::optional("labels", Shape::TextMap)];
+
+const NETWORK: &[Param] = &[
+    Param::optional("driver", Shape::Text),
+    Param::optional("labels", Shape::TextMap),
+    Param::optional("internal", Shape::Bool),
 ];
 
 const PS: &[Param] = &[Param::optional("all", Shape::Bool), Param::optional("filters", Shape::TextMap)];
@@ -54,15 +65,19 @@ const RUN: &[Param] = &[
     Param::optional("name", Shape::Text),
     Param::optional("network", Shape::Text),
     Param::optional("volumes", Shape::Texts),
+    Param::optional("volumes_from", Shape::Texts),
     Param::optional("ports", Shape::Texts),
     Param::optional("user", Shape::Text),
+    Param::optional("workdir", Shape::Text),
     Param::optional("detach", Shape::Bool),
+    Param::optional("wait", Shape::Bool),
     Param::optional("remove", Shape::Bool),
 ];
 
 const EXEC: &[Param] = &[
     Param::required("command", Shape::Command),
     Param::optional("env", Shape::TextMap),
+    Param::optional("stdin", Shape::Text),
     Param::optional("user", Shape::Text),
     Param::optional("workdir", Shape::Text),
 ];
@@ -73,28 +88,7 @@ const PRUNE: &[Param] = &[Param::optional("filters", Shape::TextMap)];
 
 const CONNECT: &[Param] = &[Param::required("container", Shape::Text)];
 
-/// The static half of the action `docker`.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct DockerKind;
-
-impl ActionKind for DockerKind {
-    fn key(&self) -> &str {
-        "docker"
-    }
-
-    fn available(&self) -> bool {
-        false
-    }
-
-    fn check(&self, params: &Node, found: &mut Diagnostics) {
-        OPERATIONS.check(params, found);
-    }
-
-    fn effect(&self, params: &Value) -> Effect {
-        OPERATIONS.effect(params)
-    }
-
-    fn show(&self, params: &Value) -> String {
-        OPERATIONS.show(params)
-    }
+action_kind! {
+    /// The static half of the action `docker`.
+    DockerKind, "docker"
 }

@@ -16,9 +16,31 @@ pub(crate) struct Operation {
     pub(crate) subject: Shape,
     /// What else it takes.
     pub(crate) options: &'static [Param],
+    /// Whether doing it again does no harm, though it may change something.
+    pub(crate) repeatable: bool,
 }
 
 impl Operation {
+    /// One that only looks.
+    pub(crate) const fn read(name: &'static str, subject: Shape, options: &'static [Param]) -> Self {
+        Operation { name, effect: Effect::Read, subject, options, repeatable: true }
+    }
+
+    /// One that changes something that can be changed back.
+    pub(crate) const fn change(name: &'static str, subject: Shape, options: &'static [Param]) -> Self {
+        Operation { name, effect: Effect::Change, subject, options, repeatable: false }
+    }
+
+    /// One after which something is gone.
+    pub(crate) const fn destroy(name: &'static str, subject: Shape, options: &'static [Param]) -> Self {
+        Operation { name, effect: Effect::Destroy, subject, options, repeatable: false }
+    }
+
+    /// The same, and doing it again does no harm.
+    pub(crate) const fn again(self) -> Self {
+        Operation { repeatable: true, ..self }
+    }
+
     fn has_option(&self, name: &str) -> bool {
         self.options.iter().any(|option| option.name == name)
     }
@@ -69,12 +91,29 @@ impl Operations {
             }
         }
         check_params(node, self.what, &params, found);
+        if let Some(command) = node.get(COMMAND) {
+            check_script(command, found);
+        }
+    }
+
+    /// The operation that `params` name; `None` when they name none, or several.
+    pub(crate) fn name(&self, params: &Value) -> Option<&'static str> {
+        match self.written(|name| params.get(name).is_some()).as_slice() {
+            [one] => Some(one.name),
+            _ => None,
+        }
     }
 
     /// What an action with these parameters may do to the world.
     pub(crate) fn effect(&self, params: &Value) -> Effect {
         let written = self.written(|name| params.get(name).is_some());
         written.iter().map(|operation| operation.effect).max().unwrap_or(Effect::Change)
+    }
+
+    /// Whether doing it again does no harm.
+    pub(crate) fn is_idempotent(&self, params: &Value) -> bool {
+        let written = self.written(|name| params.get(name).is_some());
+        !written.is_empty() && written.iter().all(|operation| operation.repeatable)
     }
 
     /// `docker restart worker`: the command that a person would type.
@@ -110,6 +149,49 @@ impl Operations {
         owner.map_or_else(|| all.clone(), |owner| vec![*owner])
     }
 }
+
+/// A script takes no values: they would become program. Its values go through the environment.
+fn check_script(command: &Node, found: &mut Diagnostics) {
+    if command.as_scalar().is_some_and(|scalar| scalar.text().contains("${{")) {
+        let message = "a value in a script of `command` would become program text";
+        found.push(
+            Diagnostic::error(Code::VALUE_IN_CONTAINER_SCRIPT, command.span, message)
+                .help("write a list, `command: [program, \"${{ … }}\"]`, or pass the value in `env`"),
+        );
+    }
+}
+
+/// Implements the static half of an action by the table of its operations.
+macro_rules! action_kind {
+    ($(#[$doc:meta])* $name:ident, $key:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct $name;
+
+        impl runbook_core::kind::ActionKind for $name {
+            fn key(&self) -> &str {
+                $key
+            }
+
+            fn check(&self, params: &runbook_core::yaml::Node, found: &mut runbook_core::diag::Diagnostics) {
+                OPERATIONS.check(params, found);
+            }
+
+            fn effect(&self, params: &runbook_core::value::Value) -> runbook_core::model::Effect {
+                OPERATIONS.effect(params)
+            }
+
+            fn is_idempotent(&self, params: &runbook_core::value::Value) -> bool {
+                OPERATIONS.is_idempotent(params)
+            }
+
+            fn show(&self, params: &runbook_core::value::Value) -> String {
+                OPERATIONS.show(params)
+            }
+        }
+    };
+}
+pub(crate) use action_kind;
 
 /// Names more of what a Compose operation is about.
 const SERVICES: &str = "services";

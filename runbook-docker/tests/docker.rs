@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod common;
+
 use runbook_core::diag::{Code, Diagnostics};
 use runbook_core::drive::Engine;
 use runbook_core::kind::{ActionKind, Kinds, TargetKind};
@@ -125,47 +127,60 @@ fn targets_name_a_container_or_a_service() {
 }
 
 #[test]
-fn a_runbook_that_needs_them_is_refused_and_not_called_unknown() {
+fn a_value_does_not_become_program() {
+    assert_eq!(docker("{exec: api, command: 'echo ${{ inputs.name }}'}"), [Code::VALUE_IN_CONTAINER_SCRIPT]);
+    assert_eq!(compose("{exec: api, command: 'echo ${{ inputs.name }}'}"), [Code::VALUE_IN_CONTAINER_SCRIPT]);
+    assert_eq!(
+        docker("{run: image, command: [echo, '${{ inputs.name }}'], env: {A: '${{ inputs.name }}'}}"),
+        []
+    );
+}
+
+#[test]
+fn what_can_be_repeated_says_so() {
+    let again = |params: serde_json::Value| DockerKind.is_idempotent(&params);
+    assert!(again(json!({"stop": "a"})) && again(json!({"start": "a"})) && again(json!({"logs": "a"})));
+    assert!(!again(json!({"restart": "a"})) && !again(json!({"exec": "a"})) && !again(json!({})));
+    assert!(
+        !ComposeKind.is_idempotent(&json!({"up": null})) && ComposeKind.is_idempotent(&json!({"stop": null}))
+    );
+}
+
+#[test]
+fn a_runbook_can_use_them() {
     let mut kinds = Kinds::default();
     runbook_docker::register(&mut kinds);
     for action in ["docker: {restart: api}", "compose: {up: }"] {
         let text = format!("apiVersion: runbook/v1\nkind: Runbook\nname: a\nsteps:\n  - {action}\n");
         let found: Vec<Code> =
             read::parse("a.yaml", &text, &kinds).diagnostics.iter().map(|d| d.code).collect();
-        assert_eq!(found, [Code::NOT_SUPPORTED_YET], "{action}");
+        assert_eq!(found, [], "{action}");
     }
-    assert!(kinds.target("container").is_some_and(|kind| !kind.available()));
-    assert!(kinds.target("service").is_some_and(|kind| !kind.available()));
 }
 
 #[test]
 fn an_engine_takes_them() {
-    let engine = runbook_docker::plug_in(Engine::builder()).build().unwrap();
+    let address = runbook_docker::EngineAddress::default();
+    let engine = runbook_docker::plug_in(Engine::builder(), &address).build().unwrap();
     let kinds = engine.kinds();
     let keys: Vec<&str> = kinds.action_keys().collect();
     assert!(["compose", "docker"].iter().all(|key| keys.contains(key)), "{keys:?}");
 }
 
 #[tokio::test]
-async fn what_is_called_all_the_same_has_not_begun() {
+async fn an_engine_that_is_not_there_has_begun_nothing() {
     use runbook_core::run::Ending;
     use runbook_core::testing::action_context;
-    for executor in runbook_docker::executors() {
-        let context = action_context(json!({}), "unused");
+    let address = runbook_docker::EngineAddress::of_docker_host(Some("unix:///no/such/socket"));
+    for executor in runbook_docker::executors(&address) {
+        let context = action_context(json!({"ps": null}), "unused");
         let result = executor.execute(&context).await;
-        assert_eq!((result.ending, result.ok), (Ending::NotStarted, false));
-        let result = executor.recover(&context, jiff::Timestamp::UNIX_EPOCH).await;
-        assert_eq!(result.ending, Ending::NotStarted);
+        assert_eq!((result.ending, result.ok), (Ending::NotStarted, false), "{result:?}");
     }
-}
-
-#[tokio::test]
-async fn nobody_is_connected_to() {
-    use runbook_core::kind::Target;
-    for connector in runbook_docker::connectors() {
-        let target = Target { name: "worker".into(), kind: connector.kind().to_owned(), ..Target::local() };
+    for connector in runbook_docker::connectors(&address) {
+        let target = common::target(connector.kind(), json!({"name": "worker", "compose": {}}));
         let error = connector.connect(&target).await.err().unwrap();
-        assert_eq!(error.kind, "not_available");
-        assert!(error.message.contains("`worker`"), "{error}");
+        assert_eq!(error.kind, "connect_failed");
+        assert!(error.message.contains("/no/such/socket") && error.message.contains("`there`"), "{error}");
     }
 }

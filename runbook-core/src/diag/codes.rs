@@ -352,6 +352,9 @@ codes! {
         "A time zone is a name of the tz database, with its capital letters.",
         "Write for example `Europe/Moscow` or `UTC`.";
 
+    VALUE_IN_CONTAINER_SCRIPT = 820, "a value in the script of a container's command",
+        "The `command` of `docker` and `compose` is a script when it is a text; a value in it would be read as program.",
+        "Write the command as a list, or pass the value in `env`.";
     SSH_OPTION = 800, "an option of ssh that a runbook cannot set",
         "Host keys are always checked, and what runs on the engine's machine or shapes its connections is the engine's or the user's own.",
         "Add the host's key to the known hosts of whoever runs the runbook; put what concerns one's own machine into ~/.ssh/config.";

@@ -65,7 +65,10 @@ impl Attempt {
                 told.into_result(self.stop.is_cancelled())
             }
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
-                Some(executor) => executor.execute(&self.action_context(&context)).await,
+                Some(executor) => {
+                    let result = executor.execute(&self.action_context(&context)).await;
+                    self.kept(&context, result).await
+                }
                 None => StepResult::failure(
                     Ending::NotStarted,
                     format!("no executor in this program knows `{}`", custom.kind),
@@ -180,7 +183,10 @@ impl Attempt {
                 Err(error) => StepResult::failure(Ending::Unknown, error.message),
             },
             (Action::Custom(custom), _) => match context.world.executors.get(&custom.kind) {
-                Some(executor) => executor.recover(&self.action_context(&context), started).await,
+                Some(executor) => {
+                    let result = executor.recover(&self.action_context(&context), started).await;
+                    self.kept(&context, result).await
+                }
                 None => StepResult::failure(Ending::Unknown, "its executor is missing"),
             },
             _ => StepResult::failure(Ending::Unknown, "nobody can be asked what became of it"),

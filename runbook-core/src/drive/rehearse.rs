@@ -49,7 +49,7 @@ pub(super) async fn rehearse(world: Arc<World>, plan: Plan) -> Result<Rehearsal,
     let machine = Machine::new(plan);
     let context = TaskContext {
         book: Arc::new(scopes.of_book(machine.plan(), machine.state(), [])),
-        connections: Arc::new(RunConnections::new(Arc::clone(&world))),
+        connections: Arc::new(RunConnections::new(Arc::clone(&world), Arc::clone(machine.plan()))),
         world: Arc::clone(&world),
         plan: Arc::clone(machine.plan()),
         run: facts.id.clone(),

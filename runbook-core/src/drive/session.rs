@@ -97,7 +97,7 @@ impl Session {
         let scopes = Scopes::new(machine.plan(), &facts, secrets.marks().clone());
         let context = TaskContext {
             book: Arc::new(scopes.of_book(machine.plan(), machine.state(), [])),
-            connections: Arc::new(RunConnections::new(Arc::clone(&world))),
+            connections: Arc::new(RunConnections::new(Arc::clone(&world), Arc::clone(machine.plan()))),
             world: Arc::clone(&world),
             plan: Arc::clone(machine.plan()),
             run: record.id.to_string(),

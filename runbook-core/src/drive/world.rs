@@ -74,12 +74,36 @@ type Opened = Arc<OnceCell<Arc<dyn Connection>>>;
 /// The connections of one run: each opened when it is first needed, then kept.
 pub(super) struct RunConnections {
     world: Arc<World>,
+    plan: Arc<Plan>,
     open: Mutex<HashMap<String, Opened>>,
 }
 
 impl RunConnections {
-    pub(super) fn new(world: Arc<World>) -> Self {
-        RunConnections { world, open: Mutex::default() }
+    pub(super) fn new(world: Arc<World>, plan: Arc<Plan>) -> Self {
+        RunConnections { world, plan, open: Mutex::default() }
+    }
+
+    fn connector(&self, target: &Target) -> Result<&Arc<dyn Connector>, ConnectError> {
+        self.world.connectors.get(&target.kind).ok_or_else(|| ConnectError {
+            kind: "not_available",
+            message: format!("no executor in this program reaches targets of kind `{}`", target.kind),
+            help: None,
+        })
+    }
+
+    /// The connection to the target `name` that `target` is on.
+    async fn host(&self, target: &Target, name: &str) -> Result<Arc<dyn Connection>, ConnectError> {
+        let refused = |why: &str| ConnectError {
+            kind: "bad_target",
+            message: format!("target `{}` is on `{name}`, {why}", target.name),
+            help: None,
+        };
+        let host = self.plan.targets.iter().find(|host| host.name == name);
+        let host = host.ok_or_else(|| refused("which is not declared"))?;
+        if self.connector(host)?.through(host).is_some() {
+            return Err(refused("which is on another target itself"));
+        }
+        self.get(host).await
     }
 
     pub(super) async fn close(&self) {
@@ -97,12 +121,11 @@ impl Connections for RunConnections {
         let cell = Arc::clone(self.open.lock().await.entry(target.name.clone()).or_default());
         let opened = cell
             .get_or_try_init(|| async {
-                let connector = self.world.connectors.get(&target.kind).ok_or_else(|| ConnectError {
-                    kind: "not_available",
-                    message: format!("no executor in this program reaches targets of kind `{}`", target.kind),
-                    help: None,
-                })?;
-                connector.connect(target).await
+                let connector = self.connector(target)?;
+                match connector.through(target) {
+                    Some(host) => connector.connect_through(target, self.host(target, &host).await?).await,
+                    None => connector.connect(target).await,
+                }
             })
             .await?;
         Ok(Arc::clone(opened))

@@ -38,6 +38,7 @@ const SSH: &[Key] = &[
 
 const CONTAINER: &[Key] = &[
     key("name", Shape::Template, "The container's name.", "name: organizer-worker").required(),
+    key("user", Shape::Template, "As which user commands run in it.", "user: app").default("the image's"),
     key("on", Shape::Template, "The target whose container engine has it.", "on: app").default("`local`"),
 ];
 
@@ -50,6 +51,7 @@ const SERVICE: &[Key] = &[
     )
     .required(),
     key("name", Shape::Template, "The service's name.", "name: api").required(),
+    key("user", Shape::Template, "As which user commands run in it.", "user: app").default("the image's"),
     key("on", Shape::Template, "The target whose container engine has it.", "on: app").default("`local`"),
 ];
 
@@ -214,6 +216,12 @@ const DOCKER: &[Key] = &[
     key("exec", Shape::Template, "Runs a command in a container.", "exec: worker\ncommand: [date]"),
     key("rm", TEXTS, "Removes containers. Counts as `destroy`.", "rm: worker"),
     key("prune", TEXTS, "Removes what is not used. Counts as `destroy`.", "prune: images"),
+    key(
+        "image_inspect",
+        TEXTS,
+        "Tells everything about images.",
+        "image_inspect: registry.example.net/app:v2",
+    ),
     key("volume_ls", ALL, "Lists volumes.", "volume_ls: "),
     key("volume_inspect", TEXTS, "Tells everything about volumes.", "volume_inspect: data"),
     key("volume_create", Shape::Template, "Makes a volume.", "volume_create: data"),
@@ -290,6 +298,13 @@ const DOCKER: &[Key] = &[
     )
     .beside(&["run", "rm"]),
     key(
+        "volumes_from",
+        TEXTS,
+        "Containers whose volumes are mounted too.",
+        "volumes_from: [worker]\nrun: registry.example.net/app:v2",
+    )
+    .beside(&["run"]),
+    key(
         "ports",
         TEXTS,
         "Which ports are published, `host:container`.",
@@ -323,7 +338,32 @@ const DOCKER: &[Key] = &[
         "The working directory of the command.",
         "workdir: /app\nexec: worker\ncommand: [date]",
     )
+    .beside(&["run", "exec"]),
+    key(
+        "stdin",
+        Shape::Template,
+        "What the command reads from standard input.",
+        "stdin: select 1;\nexec: worker\ncommand: [sqlite3, /data/app.db]",
+    )
     .beside(&["exec"]),
+    key(
+        "wait",
+        Shape::Bool,
+        "Whether to wait until the containers are running, and healthy when they can say so.",
+        "wait: true\nrestart: worker",
+    )
+    .beside(&["start", "restart", "run"]),
+    key("driver", Shape::Template, "Which driver of the engine.", "driver: bridge\nnetwork_create: front")
+        .beside(&["volume_create", "network_create"]),
+    key("labels", TEXT_MAP, "Labels of the new volume or network.", "labels: {of: app}\nvolume_create: data")
+        .beside(&["volume_create", "network_create"]),
+    key(
+        "internal",
+        Shape::Bool,
+        "Whether the network leads nowhere else.",
+        "internal: true\nnetwork_create: front",
+    )
+    .beside(&["network_create"]),
     key("force", Shape::Bool, "Whether running containers are removed.", "force: true\nrm: worker")
         .beside(&["rm"]),
     key("container", Shape::Template, "Which container.", "container: worker\nnetwork_connect: front")
@@ -344,6 +384,7 @@ const DOCKER_OPERATIONS: &[&str] = &[
     "exec",
     "rm",
     "prune",
+    "image_inspect",
     "volume_ls",
     "volume_inspect",
     "volume_create",
@@ -379,6 +420,7 @@ const COMPOSE: &[Key] = &[
     key("logs", ALL, "Shows the output of services.", "logs: api"),
     key("config", ALL, "Shows the project as Compose understands it.", "config: "),
     key("up", ALL, "Starts services, and makes again what has changed.", "up: "),
+    key("start", ALL, "Starts services that are stopped.", "start: api"),
     key("restart", ALL, "Restarts services.", "restart: api"),
     key("stop", ALL, "Stops services.", "stop: api"),
     key(
@@ -413,7 +455,14 @@ const COMPOSE: &[Key] = &[
     )
     .beside(&["up", "down"]),
     key("wait", Shape::Bool, "Whether to wait until services are running and healthy.", "wait: true\nup: ")
-        .beside(&["up"]),
+        .beside(&["up", "start", "restart"]),
+    key(
+        "stdin",
+        Shape::Template,
+        "What the command reads from standard input.",
+        "stdin: select 1;\nexec: api\ncommand: [sqlite3, /data/app.db]",
+    )
+    .beside(&["exec"]),
     key(
         "timeout",
         Shape::Duration,
@@ -451,7 +500,7 @@ const COMPOSE: &[Key] = &[
 ];
 
 const COMPOSE_OPERATIONS: &[&str] =
-    &["ps", "logs", "config", "up", "restart", "stop", "build", "pull", "exec", "down"];
+    &["ps", "logs", "config", "up", "start", "restart", "stop", "build", "pull", "exec", "down"];
 
 /// Places of this part of the language.
 pub(super) const PLACES: &[Place] = &[

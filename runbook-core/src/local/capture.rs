@@ -18,8 +18,12 @@ const CHUNK: usize = 64 * 1024;
 
 /// Sums up the first `len` bytes of `file`; `name` is how the report calls the file.
 ///
-/// Memory is bounded by [`Captured::WHOLE`], whatever the file's size.
-fn sum_up(file: &File, len: u64, name: &str) -> io::Result<Captured> {
+/// Memory is bounded by [`Captured::WHOLE`], whatever the file's size. It reads the file, which may take long.
+///
+/// # Errors
+///
+/// When the file cannot be read.
+pub fn sum_up(file: &File, len: u64, name: &str) -> io::Result<Captured> {
     if len == 0 {
         return Ok(Captured::default());
     }

@@ -40,13 +40,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kind::Target;
 use crate::port::{
-    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, OutputSink, Recovered, TargetFiles,
+    ConnectError, Connection, Connector, ExecJob, ExecReport, FileFacts, Forward, ForwardTo, OutputSink,
+    Recovered, TargetFiles,
 };
 
 use self::keeper::Keepers;
 pub(crate) use append::append_line;
 pub use attempt::forget;
-pub use capture::Live;
+pub use capture::{Live, sum_up};
 pub use exec::{not_started, report};
 pub use keeper::{KeeperProgram, keep};
 pub use secrets::LocalSecrets;
@@ -154,6 +155,17 @@ impl Connection for LocalConnection {
 
     fn files(&self) -> Option<&dyn TargetFiles> {
         Some(self)
+    }
+
+    async fn forward(&self, to: &ForwardTo) -> Result<Forward, ConnectError> {
+        match to {
+            ForwardTo::Unix(path) => Ok(Forward::new(path.into(), ())),
+            ForwardTo::Tcp { .. } => Err(ConnectError {
+                kind: "not_offered",
+                message: format!("{to} is on this machine already"),
+                help: None,
+            }),
+        }
     }
 
     async fn close(&self) {

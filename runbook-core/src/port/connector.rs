@@ -21,6 +21,23 @@ pub trait Connector: Send + Sync {
 
     /// Opens a connection. The engine keeps one a target and run, and opens it when it is first needed.
     async fn connect(&self, target: &Target) -> Result<Arc<dyn Connection>, ConnectError>;
+
+    /// The name of the target that `target` is on; `None` when it is reached from here.
+    fn through(&self, target: &Target) -> Option<String> {
+        let _ = target;
+        None
+    }
+
+    /// Opens a connection to `target`, which is on the host at the other end of `host`. Asked when
+    /// [`through`](Self::through) names a target; that one is not on another itself.
+    async fn connect_through(
+        &self,
+        target: &Target,
+        host: Arc<dyn Connection>,
+    ) -> Result<Arc<dyn Connection>, ConnectError> {
+        let _ = host;
+        self.connect(target).await
+    }
 }
 
 /// Why a target could not be reached.

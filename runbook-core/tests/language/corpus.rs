@@ -22,6 +22,7 @@ const FROM_ELSEWHERE: &[(Code, &str)] = &[
     (Code::VAR_FAILED, "planning"),
     (Code::UNKNOWN_SELECTION, "planning"),
     (Code::CANNOT_READ, "whoever opens the file"),
+    (Code::VALUE_IN_CONTAINER_SCRIPT, "the kinds of `runbook-docker`"),
     (Code::TEST_UNKNOWN_STEP, "`suite::load`, which looks at tests and their runbook"),
     (Code::TEST_UNKNOWN_CHECK, "`suite::load`, which looks at tests and their runbook"),
     (Code::TEST_NOTHING_TO_MOCK, "`suite::load`, which looks at tests and their runbook"),

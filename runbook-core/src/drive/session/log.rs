@@ -239,7 +239,9 @@ impl Session {
     fn forget_files(&self, event: &Event) {
         if let Event::Ended { node, attempt, result } = event {
             let node = self.machine.plan().node(*node);
-            if matches!(node.spec.action, Action::Run(_)) && result.ending != Ending::Unknown {
+            if matches!(node.spec.action, Action::Run(_) | Action::Custom(_))
+                && result.ending != Ending::Unknown
+            {
                 // A file too many does no harm.
                 let _ = local::forget(&self.context.attempt_directory(&node.key, *attempt));
             }
