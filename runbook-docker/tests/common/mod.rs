@@ -124,6 +124,7 @@ impl Jobs {
     pub(crate) fn job(&self, command: ExecCommand) -> ExecJob {
         let token = unique("job");
         ExecJob {
+            run_as: None,
             command,
             env: Vec::new(),
             stdin: None,
