@@ -3,10 +3,13 @@
 use super::support::{Place, every_file};
 
 /// Values for inputs that have no default.
-const REQUIRED: &[(&str, &[&str])] = &[(
-    "001-tg-sale-bot/restore-sqlite.yaml",
-    &["backup_path=/var/data/backups/render-sales-agent-20260111.db.gz"],
-)];
+const REQUIRED: &[(&str, &[&str])] = &[
+    (
+        "001-tg-sale-bot/restore-sqlite.yaml",
+        &["backup_path=/var/data/backups/render-sales-agent-20260111.db.gz"],
+    ),
+    ("003-organizer/restart-worker.yaml", &["item=7"]),
+];
 
 #[test]
 fn there_is_nothing_to_say_about_any_of_them() {
