@@ -436,7 +436,7 @@ fn every_runbook_in_the_documentation_is_valid() {
                 fits,
                 "{shown}:{line}: a yaml block is a whole runbook, or a `yaml fragment` of top-level keys"
             );
-            let mut diagnostics = match block.lines().any(|line| line == "kind: Policy") {
+            let diagnostics = match block.lines().any(|line| line == "kind: Policy") {
                 true => Policy::parse(&shown, &block).diagnostics,
                 false => read::parse(&shown, &whole(&info, &block), &kinds()).diagnostics,
             };
