@@ -467,7 +467,7 @@ apiVersion: runbook/v1
 kind: Runbook
 name: kept
 steps:
-  - {id: tell, effect: change, run: \"echo $PPID >pid; tr '\\\\0' ' ' </proc/$PPID/cmdline >line\"}
+  - {id: tell, effect: change, effect_because: the files are its own, run: \"echo $PPID >pid; tr '\\\\0' ' ' </proc/$PPID/cmdline >line\"}
 ";
     let place = Place::new(&[("kept.yaml", text)]);
     place.runbook(&["run", "kept.yaml"]).assert().code(0);

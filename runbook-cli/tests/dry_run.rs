@@ -39,16 +39,16 @@ kind: Runbook
 name: everything
 lock: everything
 preconditions:
-  - run: touch precondition
+  - {run: touch precondition, effect_because: a trace that is looked for}
   - file: {path: victim, exists: true}
 on_failure: {rollback: auto, steps: [{run: touch handler}]}
 steps:
   - {id: look, effect: read, run: cat victim, outputs: {text: result.stdout | trim}}
-  - {id: wipe, effect: destroy, confirm: Wipe it?, run: 'rm victim; touch wiped', verify: [{run: touch verified}]}
+  - {id: wipe, effect: destroy, confirm: Wipe it?, run: 'rm victim; touch wiped', verify: [{run: touch verified, effect_because: a trace}]}
   - id: group
     when: steps.look.outputs.text == 'x'
     parallel:
-      - {id: one, run: [touch, one], done_when: [{run: touch asked}], cleanup: [{run: touch cleaned}]}
+      - {id: one, run: [touch, one], done_when: [{run: touch asked, effect_because: a trace}], cleanup: [{run: touch cleaned}]}
       - {id: two, run: [touch, two], rollback: [{run: touch undone}]}
   - {id: person, manual: Please look.}
   - {id: pause, wait: 1h}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -174,6 +175,13 @@ fn there_is_nothing_to_say_about_the_examples() {
         }
     }
     assert!(files.len() >= 9, "{files:?}");
+    // What is still said of the patterns stands in a snapshot, for all to see.
+    let (patterns, files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| file.parent().unwrap().ends_with("patterns"));
     let output = Command::cargo_bin("runbook").unwrap().arg("lint").args(&files).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let output = Command::cargo_bin("runbook").unwrap().arg("lint").args(&patterns).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let titles: BTreeSet<&str> = said.lines().filter(|line| line.starts_with("warning[")).collect();
+    insta::assert_snapshot!("patterns", titles.into_iter().collect::<Vec<_>>().join("\n"));
 }

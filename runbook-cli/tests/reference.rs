@@ -51,7 +51,7 @@ fn a_key_is_explained_by_its_name_and_its_place() {
         text.contains("several places") && text.contains("step.timeout") && text.contains("confirm.timeout"),
         "{text}"
     );
-    let (text, _) = runbook(&dir, &["explain", "policy_exception"], 0);
+    let (text, _) = runbook(&dir, &["explain", "target.become"], 0);
     assert!(text.contains("Not supported yet"), "{text}");
 }
 

@@ -23,8 +23,10 @@ steps:
     evidence: {label: До вмешательства}
   - id: keep
     title: Оставить как есть
+    effect: change
     run: "true"
   - id: change
+    effect: change
     confirm: Изменить ${{ inputs.unit }}?
     run: "true"
     rollback: [{title: Вернуть, run: "true"}]

@@ -34,7 +34,8 @@ impl Rules {
         let because = spec.effect_because.as_deref();
         if let (Action::Run(_), None) = (&spec.action, because) {
             let by_itself = self.policies.judge_seen(&seen, None, None, None);
-            if let Some(reason) = does_more(&by_itself, spec.effect) {
+            let stated = spec.effect_declared || spec.effect == Effect::Read;
+            if let Some(reason) = does_more(&by_itself, spec.effect).filter(|_| stated) {
                 return Some(reason);
             }
         }

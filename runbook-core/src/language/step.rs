@@ -70,7 +70,7 @@ const STEP: &[Key] = &[
     key("labels", Shape::Map(Names::Any, &Shape::Text), "Free labels for searching and sorting.", "labels: {part: database}"),
     key("target", Shape::Template, "Where it acts: a target, a group, or an expression that yields a target's name. On a group the step runs on every member.", "target: local").default("`defaults.target`, else `local`"),
     key("rollout", Shape::Place("rollout"), "How a step on a group of targets goes from member to member.", "rollout: {batch: 1}\ntarget: all:local"),
-    key("effect", Shape::Words(&["read", "change", "destroy"]), "What the action may do to the world. Checks and rehearsals carry out only what reads; gates, policy and repetition depend on it.", "effect: read").default("what is read from the command or said by the action; what is not understood is a `change`"),
+    key("effect", Shape::Words(&["read", "change", "destroy"]), "What the action may do to the world. Checks and rehearsals carry out only what reads; gates, policy and repetition depend on it.", "effect: read").default("`read` for a command that is seen to only look, what an action says of itself, else `change`"),
     key("effect_because", Shape::Text, "Why the effect is less than what the command seems to do. What is stated then holds, except for what a policy forbids.", "effect_because: the script only lists"),
     key("idempotent", Shape::Bool, "Whether the action may be repeated, after a failure, a lost connection or a crash, without doing harm.", "idempotent: true").default("`true` for what only reads"),
     key("when", Shape::Expression, "A condition. When it does not hold the step is skipped, and what depends on it goes on.", "when: run.started != ''"),

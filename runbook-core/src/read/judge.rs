@@ -95,8 +95,10 @@ impl Reader<'_> {
         // The effect that its author states may bring it under a rule.
         let verdict = self.policies.judge_seen(&seen, declared, said.because, said.exception);
         self.refuse(node, &verdict, &seen);
+        // Only what is proven to look is a read by itself; whether more is destroyed than changed is for its
+        // author to say, and for policies to see.
         match is_command {
-            true => found,
+            true => found.min(Effect::Change),
             false => kind,
         }
     }
