@@ -70,7 +70,7 @@ const LONG: &[(&str, &str)] = &[
     ("command/special/sql.rs", "one language, with its tables"),
     ("command/syntax/grammar.rs", "one grammar"),
     ("expr/parse.rs", "one grammar"),
-    ("run/event.rs", "one list of what can happen"),
+    ("language/engines.rs", "one table of what executors take"),
     ("run/flow.rs", "how nodes hand over: every rule needs the others"),
     ("shell/programs.rs", "one table of programs"),
     ("shell/word.rs", "one grammar of words"),

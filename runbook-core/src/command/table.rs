@@ -2,7 +2,7 @@
 //!
 //! The file says how it is written. A program, verb or option that is not in it is not understood.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
 
 use regex::Regex;
@@ -206,47 +206,81 @@ pub(super) struct Spec {
     pub(super) stop: bool,
 }
 
-/// The programs by name.
-#[derive(Debug, Default)]
+/// The programs by name. What is known of one is read when it is first asked for: the whole takes longer than
+/// most runbooks do.
+#[derive(Debug)]
 pub(super) struct Table {
-    programs: BTreeMap<String, Spec>,
+    entries: Vec<Entry>,
+    /// The entry of each program, and of each key.
+    programs: HashMap<&'static str, usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    text: &'static str,
+    spec: OnceLock<Option<Spec>>,
 }
 
 impl Table {
-    /// The table. When its file is broken, which a test excludes, nothing is known of any program.
+    /// The table.
     pub(super) fn get() -> &'static Table {
         static TABLE: OnceLock<Table> = OnceLock::new();
-        TABLE.get_or_init(|| Table::read(TEXT).unwrap_or_default())
+        TABLE.get_or_init(|| Table::index(TEXT))
     }
 
-    fn read(text: &str) -> Result<Table, String> {
-        let mut found = Diagnostics::default();
-        let tree = yaml::parse(SourceId(0), text, &mut found);
-        if let Some(problem) = found.iter().next() {
-            return Err(format!("{problem:?}"));
+    /// Finds the entries: each begins a line with its key in quotes.
+    fn index(text: &'static str) -> Table {
+        let mut starts: Vec<usize> = text.match_indices("\n\"").map(|(at, _)| at + 1).collect();
+        if text.starts_with('"') {
+            starts.insert(0, 0);
         }
-        let tree = tree.ok_or("empty")?;
-        let raw: BTreeMap<String, Raw> =
-            serde_json::from_value(tree.to_value()).map_err(|error| error.to_string())?;
-        let mut programs = BTreeMap::new();
-        for (names, spec) in &raw {
-            let spec = match &spec.like {
-                Some(other) => raw.get(other).ok_or_else(|| format!("{names}: no program `{other}`"))?,
-                None => spec,
-            };
-            let spec = compile(spec, &BTreeMap::new()).map_err(|error| format!("{names}: {error}"))?;
-            for name in names.split(' ') {
-                if programs.insert(name.to_owned(), spec.clone()).is_some() {
-                    return Err(format!("{name} is there twice"));
-                }
+        let ends = starts.iter().skip(1).copied().chain([text.len()]);
+        let mut table = Table { entries: Vec::new(), programs: HashMap::new() };
+        for (start, end) in starts.iter().copied().zip(ends) {
+            let Some(entry) = text.get(start..end) else { continue };
+            let key = entry.get(1..).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+            for name in key.split(' ').chain([key]) {
+                table.programs.entry(name).or_insert(table.entries.len());
             }
+            table.entries.push(Entry { text: entry, spec: OnceLock::new() });
         }
-        Ok(Table { programs })
+        table
     }
 
+    /// What is known of the program `name`. When its entry is broken, which a test excludes, that is nothing.
     pub(super) fn program(&self, name: &str) -> Option<&Spec> {
-        self.programs.get(name)
+        let entry = self.entries.get(*self.programs.get(name)?)?;
+        entry.spec.get_or_init(|| self.read(entry)).as_ref()
     }
+
+    fn read(&self, entry: &Entry) -> Option<Spec> {
+        let raw = self.raw(entry)?;
+        let raw = match &raw.like {
+            Some(other) => self.raw(self.entries.get(*self.programs.get(other.as_str())?)?)?,
+            None => raw,
+        };
+        compile(&raw, &BTreeMap::new()).ok()
+    }
+
+    fn raw(&self, entry: &Entry) -> Option<Raw> {
+        // What stands for a part of another entry is read together with it.
+        let alias = entry.text.split_once(": *").map(|(_, rest)| rest.split_whitespace().next());
+        let anchor = alias.flatten().map(|name| format!(": &{name}\n"));
+        let holder = anchor.and_then(|anchor| self.entries.iter().find(|one| one.text.contains(&anchor)));
+        let mut entries = raw_of(&format!("{}{}", holder.map_or("", |one| one.text), entry.text)).ok()?;
+        let key = entry.text.split('"').nth(1)?;
+        entries.remove(key)
+    }
+}
+
+fn raw_of(text: &str) -> Result<BTreeMap<String, Raw>, String> {
+    let mut found = Diagnostics::default();
+    let tree = yaml::parse(SourceId(0), text, &mut found);
+    if let Some(problem) = found.iter().next() {
+        return Err(format!("{problem:?}"));
+    }
+    let tree = tree.ok_or("empty")?;
+    serde_json::from_value(tree.to_value()).map_err(|error| error.to_string())
 }
 
 impl Spec {
@@ -388,10 +422,37 @@ fn regex(pattern: &str) -> Result<Regex, String> {
 mod tests {
     use super::*;
 
+    /// The whole file at once, with everything that is wrong in it.
+    fn read(text: &str) -> Result<BTreeMap<String, Spec>, String> {
+        let raw = raw_of(text)?;
+        let mut programs = BTreeMap::new();
+        for (names, spec) in &raw {
+            let spec = match &spec.like {
+                Some(other) => raw.get(other).ok_or_else(|| format!("{names}: no program `{other}`"))?,
+                None => spec,
+            };
+            let spec = compile(spec, &BTreeMap::new()).map_err(|error| format!("{names}: {error}"))?;
+            for name in names.split(' ') {
+                if programs.insert(name.to_owned(), spec.clone()).is_some() {
+                    return Err(format!("{name} is there twice"));
+                }
+            }
+        }
+        Ok(programs)
+    }
+
     #[test]
-    fn the_table_can_be_read() {
-        let table = Table::read(TEXT).unwrap();
-        assert!(table.programs.len() > 300, "{}", table.programs.len());
+    fn the_table_can_be_read_at_once_and_by_the_piece() {
+        let whole = read(TEXT).unwrap();
+        assert!(whole.len() > 300, "{}", whole.len());
+        let table = Table::get();
+        for (name, spec) in &whole {
+            assert_eq!(format!("{:?}", table.program(name)), format!("{:?}", Some(spec)), "{name}");
+        }
+        let keys = table.entries.iter().map(|entry| entry.text.split('"').nth(1).unwrap());
+        let names: usize = keys.map(|key| key.split(' ').count()).sum();
+        assert_eq!(names, whole.len());
+        assert!(table.program("no-such-program").is_none());
     }
 
     #[test]
@@ -402,14 +463,14 @@ mod tests {
             }
             spec.verbs.iter().for_each(|(verb, spec)| look(&format!("{name} {verb}"), spec));
         }
-        Table::read(TEXT).unwrap().programs.iter().for_each(|(name, spec)| look(name, spec));
+        read(TEXT).unwrap().iter().for_each(|(name, spec)| look(name, spec));
     }
 
     #[test]
     fn slips_in_the_table_are_found() {
         for text in ["a: {flags: x}", "a: {flags: -x -x}", "a: {nope: 1}", "a: {flags: any}", "a: {like: b}"]
         {
-            assert!(Table::read(text).is_err(), "{text}");
+            assert!(read(text).is_err(), "{text}");
         }
     }
 }
