@@ -174,7 +174,7 @@ pub(crate) fn json(files: &[Checked], strict: bool) -> Value {
     json!({ "files": files })
 }
 
-/// What lints found in every file, for programs: the form of [`json`], with what each file silences.
+/// What lints found in every file, for programs: the form of [`json()`], with what each file silences.
 pub(crate) fn looked_json(files: &[Looked]) -> Value {
     let files: Vec<Value> = files
         .iter()

@@ -11,6 +11,7 @@ mod matchers;
 mod own;
 mod scope;
 
+#[cfg(feature = "engine")]
 pub(crate) use action::without_marks;
 pub use action::{
     RenderError, Rendered, RenderedCommand, RenderedRun, gate_question, render_action, render_run,
