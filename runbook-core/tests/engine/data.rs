@@ -28,16 +28,12 @@ steps:
     run: [printf, '%s', '${{ inputs.value }}']
     outputs: {value: result.stdout}
   - id: bare
-    effect: change
     run: printf '%s' ${{ steps.echo.outputs.value }} > bare
   - id: quoted
-    effect: change
     run: printf '%s' \"${{ steps.echo.outputs.value }}\" > quoted; printf '%s' '${{ inputs.value }}' > single
   - id: argv
-    effect: change
     run: [sh, -c, 'printf %s \"$1\" > argv', x, '${{ steps.echo.outputs.value }}']
   - id: env
-    effect: change
     env: {VALUE: '${{ steps.echo.outputs.value }}'}
     stdin: ${{ steps.echo.outputs.value }}
     run: printf '%s' \"$VALUE\" > env; cat > stdin

@@ -28,7 +28,7 @@ async fn an_interruption_ends_what_runs_and_tidies_up() {
   - {id: a, probe: ok, cleanup: [{id: clean_a, probe: ok}], rollback: [{id: undo_a, probe: ok}]}
   - id: both
     parallel:
-      - {id: command, effect: change, run: 'echo $$ > pid; sleep 296'}
+      - {id: command, run: 'echo $$ > pid; sleep 296'}
       - {id: hangs, probe: hang}
   - {id: unreached, probe: ok}
 finally: [{id: last, probe: ok}]
@@ -230,8 +230,8 @@ const ABREAST: &str = "steps:
   - id: group
     parallel:
       - {id: one, steps: [{id: a, probe: ok, rollback: [{id: undo_a, probe: ok}]}, {id: b, probe: pause}]}
-      - {id: two, steps: [{id: c, probe: pause}, {id: d, probe: ok, effect: read}]}
-      - {id: three, steps: [{id: e, probe: ok, rollback: [{id: undo_e, probe: ok}]}, {id: f, probe: pause, effect: read}]}
+      - {id: two, steps: [{id: c, probe: pause}, {id: d, probe: ok, effect: read, effect_because: it only counts}]}
+      - {id: three, steps: [{id: e, probe: ok, rollback: [{id: undo_e, probe: ok}]}, {id: f, probe: pause, effect: read, effect_because: it only counts}]}
   - {id: g, probe: fail}
 on_failure: {rollback: auto}
 ";
@@ -256,7 +256,7 @@ async fn what_ends_while_an_intent_is_written_is_heard_of() {
   - id: group
     parallel:
       - {id: one, steps: [{id: a, probe: ok}, {id: b, probe: ok}]}
-      - {id: two, steps: [{id: c, effect: read, run: sleep 0.1}, {id: d, probe: ok, effect: read}]}
+      - {id: two, steps: [{id: c, effect: read, run: sleep 0.1}, {id: d, probe: ok, effect: read, effect_because: it only counts}]}
 ";
     let let_go = Arc::new(Notify::new());
     let mut store = Fails::at(usize::MAX);

@@ -36,7 +36,6 @@ async fn run(bench: &Bench, vault: &Arc<Vault>, book: &str) -> End {
 const BOOK: &str = "secrets: {token: {env: TOKEN}}
 steps:
   - id: use
-    effect: change
     env: {TOKEN: 'Bearer ${{ secrets.token }}'}
     stdin: 'in ${{ secrets.token }}'
     run: |
@@ -80,7 +79,7 @@ async fn output_that_is_too_large_for_the_log_is_masked_in_its_file_and_at_its_e
     let (bench, vault) = (Bench::new(), Arc::new(Vault::default()));
     let book = "secrets: {token: {env: TOKEN}}
 steps:
-  - {id: big, effect: read, env: {T: '${{ secrets.token }}'}, run: 'yes \"$T\" | head -n 40000'}
+  - {id: big, effect: read, effect_because: yes only prints, env: {T: '${{ secrets.token }}'}, run: 'yes \"$T\" | head -n 40000'}
 ";
     let end = run(&bench, &vault, book).await;
     assert_eq!(end.outcome(), "succeeded");

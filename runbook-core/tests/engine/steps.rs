@@ -129,7 +129,7 @@ async fn verification_is_asked_again_until_it_is_good_in_a_row() {
   - id: a
     effect: change
     run: echo a >> effects
-    verify: [{{run: '{count}', retry: {{every: 10ms, within: 20s, consecutive: 2}}}}]
+    verify: [{{run: '{count}', effect_because: it only counts, retry: {{every: 10ms, within: 20s, consecutive: 2}}}}]
 "
         ))
         .await;
@@ -184,11 +184,8 @@ async fn what_is_idempotent_is_tried_again() {
 #[tokio::test]
 async fn a_step_that_takes_too_long_is_ended_with_all_it_has_started() {
     let bench = Bench::new();
-    let end = bench
-        .run(
-            "steps: [{id: a, effect: change, timeout: 300ms, run: 'sleep 297 & echo $! > pid; sleep 298'}]\n",
-        )
-        .await;
+    let end =
+        bench.run("steps: [{id: a, timeout: 300ms, run: 'sleep 297 & echo $! > pid; sleep 298'}]\n").await;
     assert_eq!(end.outcome(), "failed");
     assert!(end.reason("a").contains("timeout"), "{}", end.reason("a"));
     let child = std::fs::read_to_string(bench.path("pid")).unwrap();
@@ -204,7 +201,7 @@ async fn a_group_that_takes_too_long_stops_what_is_in_it() {
   - id: group
     timeout: 300ms
     parallel:
-      - {id: a, effect: change, run: 'echo $$ > pid; sleep 297'}
+      - {id: a, run: 'echo $$ > pid; sleep 297'}
       - {id: b, probe: hang}
       - {id: c, probe: ok}
   - {id: d, probe: ok}
@@ -245,7 +242,7 @@ async fn no_more_actions_than_jobs_are_under_way() {
 async fn checks_count_as_jobs_too() {
     let bench = Bench::new().jobs(2);
     // Each check counts those under way at the same time, itself included.
-    let check = "run: 'touch now.$$; ls | grep -c now >> most; sleep 0.05; rm now.$$'";
+    let check = "run: 'touch now.$$; ls | grep -c now >> most; sleep 0.05; rm now.$$', effect_because: it leaves nothing behind";
     let end = bench.run(&many(&format!("probe: ok, preconditions: [{{{check}}}]"))).await;
     assert_eq!(end.outcome(), "succeeded", "{}", end.reason("s0"));
     let text = std::fs::read_to_string(bench.path("most")).unwrap();
