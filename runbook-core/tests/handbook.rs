@@ -85,7 +85,7 @@ steps:
 procedures:
   probe:
     inputs: {port: {type: int, default: 80}}
-    steps: [{run: [nc, -z, localhost, "${{ inputs.port }}"], effect: read}]
+    steps: [{run: [nc, -z, localhost, "${{ inputs.port }}"], effect: read, effect_because: it only connects}]
 on_failure: {rollback: auto, steps: [{run: journalctl -n 50, effect: read}]}
 finally: [{title: Сказать, notify: {to: L1, message: "Готово: ${{ inputs.unit }}"}}]
 outputs: {pid: steps.look.outputs.pid}

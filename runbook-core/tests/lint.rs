@@ -47,7 +47,9 @@ fn pair(code: &str, text: &str) -> (String, String) {
 /// A step that only looks.
 fn reads(script: &str) -> String {
     let script = script.replace('\n', "\n      ");
-    format!("  - id: look\n    effect: read\n    shell: bash\n    run: |\n      {script}\n")
+    format!(
+        "  - id: look\n    effect: read\n    effect_because: an example\n    shell: bash\n    run: |\n      {script}\n"
+    )
 }
 
 #[test]
@@ -228,7 +230,7 @@ fn arguments_show_no_secrets() {
     }
     let with_secret = |run: &str| {
         found(&format!(
-            "secrets: {{key: {{env: KEY}}}}\ninputs: {{db_password: {{type: string}}}}\ndefaults: {{timeout: 1m}}\nsteps:\n  - id: look\n    effect: read\n    env: {{KEY: \"${{{{ secrets.key }}}}\", PASS: \"${{{{ inputs.db_password }}}}\"}}\n    run: {run}\n"
+            "secrets: {{key: {{env: KEY}}}}\ninputs: {{db_password: {{type: string}}}}\ndefaults: {{timeout: 1m}}\nsteps:\n  - id: look\n    effect: read\n    effect_because: an example\n    env: {{KEY: \"${{{{ secrets.key }}}}\", PASS: \"${{{{ inputs.db_password }}}}\"}}\n    run: {run}\n"
         ))
     };
     assert_eq!(with_secret("tool -k \"$KEY\""), [pair("RB0908", "\"$KEY\"")]);
@@ -254,7 +256,7 @@ fn the_newest_file_is_there() {
     // Shown and not used.
     quiet(&reads(newest));
     let used = format!(
-        "  - id: latest\n    effect: read\n    run: {newest}\n    outputs: {{path: result.stdout | trim}}\n"
+        "  - id: latest\n    effect: read\n    effect_because: an example\n    run: {newest}\n    outputs: {{path: result.stdout | trim}}\n"
     );
     assert_eq!(codes(&used), ["RB0909"]);
     quiet(&format!("{used}    expect: {{stdout: {{empty: false}}}}\n"));

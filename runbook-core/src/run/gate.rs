@@ -296,8 +296,11 @@ impl Machine {
         self.end_badly(id, end, "nobody answered in time".to_owned(), work);
     }
 
-    /// Until when what was agreed to may begin.
+    /// Until when what was agreed to may begin. What a person does has begun as soon as they are told to.
     pub(super) fn approved_until(&self, id: NodeId) -> Option<Timestamp> {
+        if matches!(self.plan().node(id).spec.action, Action::Manual(_)) {
+            return None;
+        }
         let node = self.state.node(id);
         node.approved.as_ref()?;
         node.asked.approvals.iter().filter_map(|one| one.expires).min()

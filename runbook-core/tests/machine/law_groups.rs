@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use runbook_core::ids::NodeId;
 use runbook_core::model::{Action, Each, Remedies, Share};
-use runbook_core::plan::{FrameKind, Node, Plan};
+use runbook_core::plan::{FrameKind, Node, Plan, Role};
 use runbook_core::run::{CheckStage, End, Event, Machine, Phase};
 
 use crate::cases::{for_plans, for_runs};
@@ -76,6 +76,11 @@ fn a_window_is_filled() {
                             || trace.has(|event| matches!(event, Event::TimedOut { node } if node == group))
                     })
                     || trace.has(|event| matches!(event, Event::TimedOut { node } if *node == id))
+                    // What is unwound beside it belongs to the same list.
+                    || matches!(trace.plan.node(id).role, Role::Cleanup(_) | Role::Rollback(_))
+                        && trace.plan.iter().any(|(other, node)| {
+                            node.role == trace.plan.node(id).role && ended_badly(state, other)
+                        })
                     || trace.is_abandoned();
                 let idle = members.iter().filter(|member| state.node(**member).phase == Phase::Idle).count();
                 let busy = members.iter().filter(|member| is_under_way(state, **member)).count();

@@ -122,7 +122,7 @@ fn nothing_of_the_real_world_is_reached() {
         "
 preconditions: [{{file: {{path: {place}/not-there}}}}]
 steps:
-  - {{id: one, run: [touch, {place}/one], verify: [{{run: touch {place}/two}}, {{tcp: {{port: 1}}}}]}}
+  - {{id: one, run: [touch, {place}/one], verify: [{{run: touch {place}/two, effect_because: a trace that is looked for}}, {{tcp: {{port: 1}}}}]}}
 "
     );
     let tests = "

@@ -174,5 +174,5 @@ async fn a_target_that_cannot_forward_says_so() {
     context.connections = Arc::new(Plain);
     let result = HttpExecutor.execute(&context).await;
     assert_eq!(result.ending, Ending::NotStarted);
-    assert!(reason(&result).contains("cannot forward a connection"), "{}", reason(&result));
+    assert!(reason(&result).contains("is on this machine already"), "{}", reason(&result));
 }
