@@ -28,7 +28,8 @@ impl Rules {
         let value = |expr: &Expr| expr.eval(scope).ok();
         let around = Surroundings { cwd: target.cwd.as_deref(), value: &value, operand: &|_| false };
         let Some(seen) = Seen::of_action(&spec.action, spec.effect, &around) else {
-            let asks = matches!(spec.action, Action::Manual(_)) && self.policies.asks_for(spec.effect);
+            let asks =
+                matches!(spec.action, Action::Manual(_)) && !self.policies.asking(spec.effect).is_empty();
             return (asks && node.asked_by.is_empty() && spec.confirm.is_none()).then(|| unasked(""));
         };
         let because = spec.effect_because.as_deref();
@@ -46,7 +47,7 @@ impl Rules {
         }
         // Where a gate around a group stands for its own, the plan has noted who asks.
         let asked = spec.confirm.is_some() || !node.asked_by.is_empty();
-        (verdict.needs_confirm && !asked).then(|| unasked(verdict.effect.name()))
+        (verdict.needs_confirm() && !asked).then(|| unasked(verdict.effect.name()))
     }
 
     /// Why `check` must not be asked with the values in `scope`, if it must not.

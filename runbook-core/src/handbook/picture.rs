@@ -8,6 +8,7 @@ use crate::diag::Diagnostics;
 use crate::ids::NodeId;
 use crate::model::{Action, Effect, Runbook};
 use crate::page::{Shape, Tone};
+use crate::plan::mermaid_label;
 
 /// More boxes than this are no picture any more.
 const MOST: usize = 250;
@@ -78,7 +79,7 @@ pub(super) fn mermaid(shapes: &[Shape]) -> String {
 fn boxes(shape: &Shape, depth: usize, text: &mut String, edges: &mut String) {
     let indent = "  ".repeat(depth);
     let lines = [&shape.key, &shape.title, &shape.mark].into_iter().filter(|line| !line.is_empty());
-    let label = lines.map(|line| escape(line)).collect::<Vec<_>>().join("<br/>");
+    let label = lines.map(|line| mermaid_label(line)).collect::<Vec<_>>().join("<br/>");
     // Writing into a text cannot fail.
     if shape.members.is_empty() {
         let (open, close) = if shape.tone == Tone::People { ("([", "])") } else { ("[", "]") };
@@ -91,22 +92,4 @@ fn boxes(shape: &Shape, depth: usize, text: &mut String, edges: &mut String) {
     for need in &shape.needs {
         let _ = writeln!(edges, "  n{need} --> n{}", shape.id);
     }
-}
-
-/// `text` inside a quoted label: Mermaid knows entities, not backslashes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '#' => escaped += "#35;",
-            '"' => escaped += "#quot;",
-            '<' => escaped += "#lt;",
-            '>' => escaped += "#gt;",
-            '&' => escaped += "#amp;",
-            '`' => escaped += "#96;",
-            '\n' | '\r' => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

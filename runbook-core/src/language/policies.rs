@@ -102,7 +102,7 @@ const EXCEPTION: &[Key] = &[
     key(
         "reason",
         Shape::Text,
-        "Why it does not apply here. Shown in the plan and in reports.",
+        "Why it does not apply here, for whoever reviews the runbook.",
         "reason: the service is moved",
     )
     .required(),

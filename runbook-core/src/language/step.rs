@@ -71,7 +71,7 @@ const STEP: &[Key] = &[
     key("target", Shape::Template, "Where it acts: a target, a group, or an expression that yields a target's name. On a group the step runs on every member.", "target: local").default("`defaults.target`, else `local`"),
     key("rollout", Shape::Place("rollout"), "How a step on a group of targets goes from member to member.", "rollout: {batch: 1}\ntarget: all:local"),
     key("effect", Shape::Words(&["read", "change", "destroy"]), "What the action may do to the world. Checks and rehearsals carry out only what reads; gates, policy and repetition depend on it.", "effect: read").default("`read` for a command that is seen to only look, what an action says of itself, else `change`"),
-    key("effect_because", Shape::Text, "Why the effect is less than what the command seems to do. What is stated then holds, except for what a policy forbids.", "effect_because: the script only lists"),
+    key("effect_because", Shape::Text, "Why the effect is less than what the command seems to do. It counts where nothing can be seen of the command; policies go by what is seen.", "effect_because: the script only lists"),
     key("idempotent", Shape::Bool, "Whether the action may be repeated, after a failure, a lost connection or a crash, without doing harm.", "idempotent: true").default("`true` for what only reads"),
     key("when", Shape::Expression, "A condition. When it does not hold the step is skipped, and what depends on it goes on.", "when: run.started != ''"),
     key("done_when", CHECKS, "Checks that say that there is nothing left to do. When all hold the step is skipped; they are asked again when a run is resumed.", "done_when: [{file: /etc/hostname}]"),

@@ -35,18 +35,19 @@ pub(super) fn judge(plan: &mut Plan, graph: &Graph<'_>, found: &mut Diagnostics)
             refuse_check(&policies, check, cwd, &value, found);
         }
         let spec = &node.spec;
-        let asks = match Seen::of_action(&spec.action, spec.effect, &around) {
+        let by = match Seen::of_action(&spec.action, spec.effect, &around) {
             Some(seen) => {
                 let declared = Some(spec.effect);
                 let because = spec.effect_because.as_deref();
                 let verdict = policies.judge_seen(&seen, declared, because, spec.policy_exception.as_ref());
                 refuse(&verdict, seen.text(), spans.get(id.index()).copied(), found);
-                verdict.needs_confirm
+                verdict.asked_by
             }
-            None => matches!(spec.action, Action::Manual(_)) && policies.asks_for(spec.effect),
+            None if matches!(spec.action, Action::Manual(_)) => policies.asking(spec.effect),
+            None => Vec::new(),
         };
-        if asks {
-            asked.push((id, policies.asking(spec.effect)));
+        if !by.is_empty() {
+            asked.push((id, by));
         }
     }
     for (id, by) in asked {

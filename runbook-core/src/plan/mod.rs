@@ -20,8 +20,8 @@ pub use frame::{Frame, FrameId, FrameKind};
 pub use grow::{Item, step_key};
 pub(crate) use preview::sensitive_inputs;
 pub use preview::{Preview, shown_secret};
-pub(crate) use render::check_text;
 pub use render::{Counts, Format, render};
+pub(crate) use render::{check_text, mermaid_label};
 
 use std::sync::Arc;
 

@@ -106,11 +106,16 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
     /// The rules it breaks.
     pub forbidden: Vec<Violation>,
-    /// Whether some policy wants a confirmation.
-    pub needs_confirm: bool,
+    /// The policies that want a confirmation.
+    pub asked_by: Vec<String>,
 }
 
 impl Verdict {
+    /// Whether some policy wants a confirmation.
+    pub fn needs_confirm(&self) -> bool {
+        !self.asked_by.is_empty()
+    }
+
     /// Whether the action must not run, at this stage.
     pub fn refuses(&self, stage: Stage) -> bool {
         self.forbidden.iter().any(|violation| violation.certain || stage == Stage::Final)
@@ -191,17 +196,32 @@ impl PolicySet {
 
     /// Judges an action. `declared` is the effect that its author states; it may only raise what is found.
     pub fn judge(&self, action: &ActionView<'_>, declared: Option<model::Effect>) -> Verdict {
+        self.judge_stated(action, declared, None)
+    }
+
+    /// The same where the author also says why the effect is `declared`: that counts where nothing can be seen, and
+    /// takes nothing away from what is seen.
+    pub(super) fn judge_stated(
+        &self,
+        action: &ActionView<'_>,
+        declared: Option<model::Effect>,
+        because: Option<&str>,
+    ) -> Verdict {
         let found = self.analyse(action);
         let effect = declared.map_or(found.effect, |declared| found.effect.max(level(declared)));
+        let answered_for = match (declared, because) {
+            (Some(declared), Some(_)) if found.effect == Effect::Unknown => level(declared),
+            _ => effect,
+        };
         let mut verdict = Verdict {
-            effect,
+            effect: answered_for,
             secrets: found.secrets,
             reasons: Vec::new(),
             forbidden: Vec::new(),
-            needs_confirm: false,
+            asked_by: Vec::new(),
         };
         for policy in &self.policies {
-            verdict.needs_confirm |= policy.confirm.iter().any(|asked| match (effect, asked) {
+            let mut asks = policy.confirm.iter().any(|asked| match (answered_for, asked) {
                 // What is not understood may be anything but a read.
                 (Effect::Unknown, model::Effect::Change | model::Effect::Destroy) => true,
                 (effect, asked) => effect == level(*asked),
@@ -209,7 +229,7 @@ impl PolicySet {
             let watches = policy.rules.iter().any(|rule| !rule.command.is_empty() || !rule.writes.is_empty());
             if let Some(hidden) = found.hidden().filter(|_| watches) {
                 match policy.unreadable {
-                    Unreadable::Confirm => verdict.needs_confirm = true,
+                    Unreadable::Confirm => asks = true,
                     Unreadable::Forbid => verdict.forbidden.push(Violation {
                         policy: policy.name.clone(),
                         rule: "unreadable".to_owned(),
@@ -226,7 +246,7 @@ impl PolicySet {
             for rule in &policy.rules {
                 let Some((fit, span)) = rule.fits(&found, effect) else { continue };
                 if fit == Fit::Perhaps && policy.unreadable == Unreadable::Confirm {
-                    verdict.needs_confirm = true;
+                    asks = true;
                     continue;
                 }
                 verdict.forbidden.push(Violation {
@@ -238,6 +258,7 @@ impl PolicySet {
                     span,
                 });
             }
+            verdict.asked_by.extend(asks.then(|| policy.name.clone()));
         }
         verdict.reasons = found.reasons;
         verdict

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{ActionView, PolicySet, Verdict, Violation};
-use crate::command::{Effect, Hole, Script, Words};
+use crate::command::{Hole, Script, Words};
 use crate::expr::Expr;
 use crate::ids::is_identifier;
 use crate::model::{self, Action, Check, CheckKind, Command, CustomAction, PolicyException, Run, Shell};
@@ -129,8 +129,8 @@ impl Seen {
 }
 
 impl PolicySet {
-    /// Judges what is seen. `declared` is the effect that its author states, `because` why it may be lower than
-    /// what is found, `exception` the rule from which the author asks to be excepted.
+    /// Judges what is seen. `declared` is the effect that its author states, `because` how its author knows where
+    /// nothing can be seen, `exception` the rule from which the author asks to be excepted.
     pub fn judge_seen(
         &self,
         seen: &Seen,
@@ -138,45 +138,15 @@ impl PolicySet {
         because: Option<&str>,
         exception: Option<&PolicyException>,
     ) -> Verdict {
-        let mut verdict = self.judge(&seen.view(), declared);
-        if let (Some(declared), Some(_)) = (declared, because) {
-            // Its author answers for it; what is forbidden stays forbidden.
-            let stated = match declared {
-                model::Effect::Read => Effect::Read,
-                model::Effect::Change => Effect::Change,
-                model::Effect::Destroy => Effect::Destroy,
-            };
-            if verdict.effect > stated {
-                verdict.effect = stated;
-                verdict.needs_confirm = self.asks_for(declared);
-            }
-        }
+        let mut verdict = self.judge_stated(&seen.view(), declared, because);
         verdict.forbidden.retain(|violation| !violation.excepts(exception));
         verdict
     }
 
-    /// The policies that want a confirmation for `effect`, or for what cannot be read.
+    /// The policies that want a confirmation for `effect`.
     pub fn asking(&self, effect: model::Effect) -> Vec<String> {
-        let asks = |policy: &&model::Policy| {
-            policy.confirm.contains(&effect) || policy.unreadable == model::Unreadable::Confirm
-        };
-        let asking: Vec<String> =
-            self.policies().iter().filter(asks).map(|policy| policy.name.clone()).collect();
-        match asking.is_empty() {
-            // What is not understood counts as more than what its author says.
-            true => self
-                .policies()
-                .iter()
-                .filter(|policy| !policy.confirm.is_empty())
-                .map(|p| p.name.clone())
-                .collect(),
-            false => asking,
-        }
-    }
-
-    /// Whether some policy wants a confirmation for `effect`.
-    pub fn asks_for(&self, effect: model::Effect) -> bool {
-        self.policies().iter().any(|policy| policy.confirm.contains(&effect))
+        let asking = self.policies().iter().filter(|policy| policy.confirm.contains(&effect));
+        asking.map(|policy| policy.name.clone()).collect()
     }
 }
 

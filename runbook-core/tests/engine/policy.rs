@@ -161,3 +161,19 @@ fn a_policy_from_outside_is_reported_where_the_text_breaks_it() {
     let loaded = read::parse_under("x.yaml", &text.replace("rm -rf", "ls"), &kinds, &read::NoFiles, &outside);
     assert!(Plan::build(&loaded.runbook.unwrap(), &PlanRequest::default()).unwrap().policies.is_empty());
 }
+
+#[test]
+fn a_reason_for_a_lower_effect_counts_where_nothing_can_be_seen() {
+    let asked = |rest: &str, run: &str| {
+        let bench =
+            Bench::new().under(policy("house", rest)).under(policy("other", "confirm: {effects: [read]}\n"));
+        let book = format!("steps: [{{id: a, effect: change, effect_because: it is known, run: {run}}}]\n");
+        let plan = bench.plan(&book);
+        plan.node(plan.find("a").unwrap()).asked_by.clone()
+    };
+    assert_eq!(asked("confirm: {effects: [destroy]}\n", "rm -rf x"), ["house"], "what is seen stays");
+    assert_eq!(asked("confirm: {effects: [destroy]}\n", "./tidy.sh"), Vec::<String>::new());
+    let watches =
+        "unreadable: confirm\nforbid: [{id: no_stop, command: systemctl stop, reason: ask first}]\n";
+    assert_eq!(asked(watches, "python3 -c pass"), ["house"], "what cannot be read is asked about");
+}

@@ -91,7 +91,7 @@ fn what_the_document_allows_is_not_forbidden() {
         let verdict = judge(&policies, text);
         assert_eq!(rules(&verdict), Vec::<&str>::new(), "{text}");
         assert_eq!(
-            (verdict.effect, verdict.needs_confirm),
+            (verdict.effect, verdict.needs_confirm()),
             (Effect::Read, false),
             "{text}: {:?}",
             verdict.reasons
@@ -106,7 +106,7 @@ fn what_the_document_allows_is_not_forbidden() {
     for text in change {
         let verdict = judge(&policies, text);
         assert_eq!(rules(&verdict), Vec::<&str>::new(), "{text}");
-        assert_eq!((verdict.effect, verdict.needs_confirm), (Effect::Change, true), "{text}");
+        assert_eq!((verdict.effect, verdict.needs_confirm()), (Effect::Change, true), "{text}");
     }
 }
 
@@ -239,8 +239,8 @@ fn what_cannot_be_read_is_refused_or_asked_about() {
     ] {
         assert!(judge(&strict, text).refuses(Stage::Early), "{text}");
         let verdict = judge(&mild, text);
-        assert!(!verdict.refuses(Stage::Final) && verdict.needs_confirm, "{text}");
-        assert!(judge(&mild, &format!("{text}\nrm x")).needs_confirm);
+        assert!(!verdict.refuses(Stage::Final) && verdict.needs_confirm(), "{text}");
+        assert!(judge(&mild, &format!("{text}\nrm x")).needs_confirm());
     }
     // What a named program does inside is its own affair; that it is not known shows in the effect.
     let verdict = judge(&strict, "./deploy.sh");
@@ -267,7 +267,7 @@ fn the_strictest_of_several_policies_wins() {
     assert_eq!(effect(vec![reads.clone()], "api.example.net.evil.example.net/x"), Effect::Unknown);
     let all = PolicySet::new([reads, other, silent]);
     let verdict = judge(&all, "rm x");
-    assert!(verdict.refuses(Stage::Early) && verdict.needs_confirm);
+    assert!(verdict.refuses(Stage::Early) && verdict.needs_confirm());
 }
 
 #[test]
@@ -275,10 +275,10 @@ fn a_declared_effect_only_raises() {
     let policies = PolicySet::new([policy("confirm: {effects: [destroy]}\n")]);
     let script = Script::new("rm x", Dialect::Sh);
     let verdict = policies.judge(&ActionView::script(&script), Some(model::Effect::Read));
-    assert_eq!((verdict.effect, verdict.needs_confirm), (Effect::Destroy, true));
+    assert_eq!((verdict.effect, verdict.needs_confirm()), (Effect::Destroy, true));
     let script = Script::new("ls", Dialect::Sh);
     let verdict = policies.judge(&ActionView::script(&script), Some(model::Effect::Destroy));
-    assert_eq!((verdict.effect, verdict.needs_confirm), (Effect::Destroy, true));
+    assert_eq!((verdict.effect, verdict.needs_confirm()), (Effect::Destroy, true));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn actions_of_executors_are_judged_too() {
     )]);
     let view = |key, params, effect, writes: &[Option<String>]| {
         let verdict = policies.judge(&ActionView::Other { key, params: &params, effect, writes }, None);
-        (verdict.refuses(Stage::Early), verdict.refuses(Stage::Final), verdict.needs_confirm)
+        (verdict.refuses(Stage::Early), verdict.refuses(Stage::Final), verdict.needs_confirm())
     };
     use model::Effect::{Change, Destroy, Read};
     assert_eq!(view("compose", json!({"down": null, "project": "x"}), Destroy, &[]), (true, true, true));

@@ -70,7 +70,7 @@ impl Chart<'_> {
 }
 
 /// `text` inside a quoted label: Mermaid knows entities, not backslashes.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

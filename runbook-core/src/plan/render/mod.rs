@@ -7,6 +7,7 @@ mod mermaid;
 mod text;
 mod words;
 
+pub(crate) use mermaid::escape as mermaid_label;
 pub(crate) use words::check as check_text;
 
 use super::{Plan, Role};
